@@ -1,0 +1,60 @@
+"""Celery, the bell: it wakes workers; the database rows are the queue. It knows task names, no
+message.
+
+Each worker also runs one thread that looks for due rows every few seconds, so that nothing waits
+for a bell that was lost. Two such threads at once do no harm: a row is claimed before anything is
+done with it.
+"""
+
+import logging
+import threading
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, worker_ready, worker_shutting_down
+from django.conf import settings
+from django.db import close_old_connections
+
+logger = logging.getLogger(__name__)
+
+app = Celery("mssante")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["webmail.outbound", "webmail.inbound", "directory"])
+
+_stop = threading.Event()
+
+
+@setup_logging.connect
+def _keep_our_logging(**_kwargs: Any) -> None:
+    """Celery would otherwise install handlers of its own; the settings' LOGGING is the only one."""
+
+
+@worker_ready.connect
+def _start_sweeper(**_kwargs: Any) -> None:
+    _stop.clear()
+    threading.Thread(target=_sweep_until_stopped, name="sweeper", daemon=True).start()
+
+
+@worker_shutting_down.connect
+def _stop_sweeper(**_kwargs: Any) -> None:
+    _stop.set()
+
+
+def _sweep_until_stopped() -> None:
+    """Ring due rows until the worker stops. Must survive anything: a failed round is logged and the
+    next one tries again.
+    """
+    from directory.tasks import sweep_trusted_domains  # noqa: PLC0415  (Django must be set up first.)
+    from webmail.inbound.tasks import sweep_spool  # noqa: PLC0415
+    from webmail.outbound.tasks import sweep_outbox  # noqa: PLC0415
+
+    rounds = (sweep_outbox, sweep_spool, sweep_trusted_domains)
+    while not _stop.wait(settings.SWEEP_SECONDS):
+        for sweep in rounds:
+            close_old_connections()
+            try:
+                sweep()
+            except Exception as error:  # noqa: BLE001  (One of the three places that must survive anything.)
+                logger.error(  # noqa: TRY400  (A trace may quote what a row holds.)
+                    "event=sweep_failed sweep=%s error=%s", sweep.__name__, type(error).__name__
+                )

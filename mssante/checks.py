@@ -1,0 +1,92 @@
+"""System checks that refuse an unsafe deployment, each with an id and a cure. They read settings
+and files, no table.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+
+from accounts.keyring import KeyringError, check_master_key
+from directory.trust.anchors import AnchorsError, is_toy, load_anchors
+
+
+@register(Tags.security, deploy=True)
+def check_site(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:  # noqa: ARG001
+    """Names without which mail would go astray."""
+    found: list[CheckMessage] = []
+    if not settings.MAIL_DOMAINS:
+        found.append(_error("E001", "No mail domain is ours.", "Set MSSANTE_MAIL_DOMAINS."))
+    if settings.PASSWORD_ALONE_SUFFICES or settings.IS_DEMO:
+        found.append(
+            _error(
+                "E002",
+                "A password alone opens health mail.",
+                "Use mssante.settings.prod; the demonstration's settings are for the "
+                "demonstration only.",
+            )
+        )
+    if "." not in settings.SMTP_EHLO_NAME:
+        found.append(
+            _error(
+                "E003",
+                "The SMTP name is no host name.",
+                "Set MSSANTE_SMTP_NAME to this host's FQDN.",
+            )
+        )
+    return found
+
+
+@register(Tags.security, deploy=True)
+def check_trust(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:  # noqa: ARG001
+    """Anchors that are real, and a certificate of ours beside them."""
+    found: list[CheckMessage] = []
+    try:
+        if is_toy(load_anchors("organisations")):
+            found.append(
+                _error(
+                    "E010",
+                    "The trust anchors are those of the demonstration.",
+                    "Install the IGC-Santé roots and issuing CAs in "
+                    "MSSANTE_TRUST_ANCHORS_DIR/organisations.",
+                )
+            )
+    except AnchorsError as error:
+        found.append(
+            _error(
+                "E011",
+                f"The trust anchors cannot be read: {error}",
+                "Install the IGC-Santé anchors.",
+            )
+        )
+    missing = [
+        name
+        for name in ("TRUST_CERTIFICATE", "TRUST_PRIVATE_KEY")
+        if not Path(getattr(settings, name)).is_file()
+    ]
+    return found + [
+        _error("E012", f"{name} is not a file.", f"Set MSSANTE_{name} to our own PEM file.")
+        for name in missing
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_keys(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:  # noqa: ARG001
+    try:
+        check_master_key()
+    except KeyringError as error:
+        return [
+            _error(
+                "E020",
+                f"The master key does not serve: {error}.",
+                "Create one: manage.py create_master_key.",
+            )
+        ]
+    return []
+
+
+def _error(number: str, message: str, hint: str) -> Error:
+    return Error(message, hint=hint, id=f"mssante.{number}")

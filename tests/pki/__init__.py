@@ -1,0 +1,3 @@
+"""Throw-away certificates and lists, good ones and every kind of bad one. Tests build no
+certificate elsewhere.
+"""

@@ -1,0 +1,169 @@
+"""Mail in the admin: boxes, rights, outbox, spool. Rows and states only: no subject, no text, no
+file name is reachable here.
+"""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from webmail.mailbox.opening import address_fault, open_mailbox
+from webmail.models import (
+    Delivery,
+    InboundMessage,
+    Mailbox,
+    MailboxAccess,
+    MailboxKind,
+)
+
+
+class MailboxOpeningForm(forms.ModelForm[Mailbox]):
+    """Opens a box by the one verb that gives it its key, folders and rights."""
+
+    class Meta:
+        model = Mailbox
+        fields = ("address", "kind", "name", "holder")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("kind") == MailboxKind.PER and not cleaned.get("holder"):
+            self.add_error("holder", _("A personal mailbox needs a holder."))
+        address = str(cleaned.get("address", ""))
+        if (fault := address_fault(address)) is not None:
+            self.add_error("address", fault)
+        return cleaned
+
+
+class AccessInline(admin.TabularInline[MailboxAccess, Mailbox]):
+    model = MailboxAccess
+    extra = 0
+    autocomplete_fields = ("user",)
+
+
+@admin.register(Mailbox)
+class MailboxAdmin(admin.ModelAdmin[Mailbox]):
+    list_display = (
+        "address",
+        "name",
+        "kind",
+        "status",
+        "holder",
+        "unread",
+        "used_bytes",
+        "quota_bytes",
+    )
+    list_filter = ("kind", "status")
+    search_fields = ("address", "name", "holder__last_name", "holder__national_id")
+    list_select_related = ("holder",)
+    autocomplete_fields = ("holder",)
+    # Address and kind never change: a change is a new box (operator reference, life cycle of
+    # mailboxes).
+    readonly_fields = ("address", "kind", "holder", "unread", "used_bytes", "created_at")
+    fields = (
+        "address",
+        "kind",
+        "name",
+        "holder",
+        "status",
+        "quota_bytes",
+        "used_bytes",
+        "unread",
+        "created_at",
+    )
+    inlines = (AccessInline,)
+
+    def get_form(self, request: HttpRequest, obj: Mailbox | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
+        if obj is None:
+            kwargs["form"] = MailboxOpeningForm
+        return super().get_form(request, obj, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Mailbox | None = None) -> Any:
+        return MailboxOpeningForm.Meta.fields if obj is None else super().get_fields(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Mailbox | None = None) -> Any:
+        return () if obj is None else super().get_readonly_fields(request, obj)
+
+    def get_inlines(self, request: HttpRequest, obj: Mailbox | None) -> Any:
+        return () if obj is None else super().get_inlines(request, obj)
+
+    def save_model(self, request: HttpRequest, obj: Mailbox, form: Any, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        actor = request.user if isinstance(request.user, User) else None
+        opened = open_mailbox(
+            obj.address,
+            kind=MailboxKind(obj.kind),
+            name=obj.name,
+            holder=obj.holder,
+            actor=actor,
+        )
+        obj.pk = opened.pk
+        obj.refresh_from_db()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Mailbox | None = None) -> bool:  # noqa: ARG002
+        return False
+
+
+class _ReadOnlyAdmin(admin.ModelAdmin[Any]):
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(_ReadOnlyAdmin):
+    list_display = (
+        "created_at",
+        "sender",
+        "to",
+        "state",
+        "attempts",
+        "next_attempt_at",
+        "reason",
+        "smtp_code",
+        "is_uncertain",
+    )
+    list_filter = ("state", "is_uncertain", "domain")
+    search_fields = (
+        "=message__rfc_message_id",
+        "recipient__address",
+        "message__from_address",
+        "domain",
+    )
+    list_select_related = ("message", "recipient")
+    date_hierarchy = "created_at"
+    exclude = ("lease_token",)
+
+    @admin.display(description=_("from"))
+    def sender(self, delivery: Delivery) -> str:
+        return delivery.message.from_address
+
+    @admin.display(description=_("to"))
+    def to(self, delivery: Delivery) -> str:
+        return delivery.recipient.address
+
+
+@admin.register(InboundMessage)
+class InboundMessageAdmin(_ReadOnlyAdmin):
+    list_display = (
+        "received_at",
+        "envelope_from",
+        "peer_host",
+        "state",
+        "attempts",
+        "problem",
+        "size",
+    )
+    list_filter = ("state",)
+    search_fields = ("envelope_from", "peer_dn")
+    date_hierarchy = "received_at"
+    exclude = ("wrapped_key", "lease_token", "name")

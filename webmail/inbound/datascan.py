@@ -1,0 +1,64 @@
+"""The bytes of DATA, piece by piece: finds the end, undoes dot-stuffing, refuses bare CR and LF. It
+knows no socket.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+_END: Final = b"\r\n.\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    content: bytes
+    is_end: bool
+    rest: bytes  # What the peer sent after the end: the next command of a pipeline.
+
+
+class DataScanner:
+    """RFC 5321 §4.1.1.4 and §4.5.2, over chunks of any size.
+
+    Only ``CRLF.CRLF`` ends a message. A lone CR or LF sets ``has_bare_line_end``: peers that read
+    it otherwise could be made to see two messages where we see one, so such a message is refused.
+    """
+
+    def __init__(self) -> None:
+        # The line before the first one ends in a CRLF that is not part of the message.
+        self._buffer = bytearray(b"\r\n")
+        self._is_first = True
+        self.has_bare_line_end = False
+        self.size = 0
+
+    def feed(self, chunk: bytes) -> Scanned:
+        self._buffer += chunk
+        end = self._buffer.find(_END)
+        if end >= 0:
+            raw, rest = bytes(self._buffer[: end + 2]), bytes(self._buffer[end + len(_END) :])
+            self._buffer.clear()
+            return Scanned(self._clean(raw), is_end=True, rest=rest)
+        cut = self._safe_cut()
+        raw = bytes(self._buffer[:cut])
+        del self._buffer[:cut]
+        return Scanned(self._clean(raw), is_end=False, rest=b"")
+
+    def _safe_cut(self) -> int:
+        """How much may leave: never part of a possible end, and never a line end without what
+        follows it.
+        """
+        cut = max(len(self._buffer) - len(_END) + 1, 0)
+        while cut and self._buffer[cut - 1] in b"\r\n":
+            cut -= 1
+        return cut
+
+    def _clean(self, raw: bytes) -> bytes:
+        if not raw:
+            return b""
+        pairs = raw.count(b"\r\n")
+        if raw.count(b"\n") != pairs or raw.count(b"\r") != pairs:
+            self.has_bare_line_end = True
+        content = raw.replace(b"\r\n.", b"\r\n")
+        if self._is_first:
+            self._is_first = False
+            content = content[2:]
+        self.size += len(content)
+        return content

@@ -1,0 +1,389 @@
+"""One conversation with a peer that hands us mail. aiosmtpd's protocol engine, our own DATA reader,
+one hook per command.
+
+It knows SMTP replies and TLS; what is allowed is asked of ``gate``, what is received goes to
+``spool``. It knows no page.
+"""
+
+import asyncio
+import logging
+import re
+import ssl
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+
+from directory.trust.tls import server_context
+from webmail.inbound import gate
+from webmail.inbound.datascan import DataScanner
+from webmail.inbound.files import SpoolFile
+from webmail.inbound.gate import NULL_SENDER, Peer, RefusedError, Reply
+from webmail.inbound.spool import Origin, SpoolRecipient, commit_to_spool
+from webmail.mime.addresses import domain_of
+from webmail.mime.envelope import parse_header_addresses
+from webmail.mime.headers import split_headers
+from webmail.models import Mailbox
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_CHUNK: Final = 64 * 1024
+_HEADER_BYTES: Final = 256 * 1024  # Enough to find From:, whatever came before it.
+_PATH: Final = re.compile(
+    r"(?P<verb>FROM|TO):\s*<(?P<path>[^<>\s]*)>(?P<params>.*)\Z", re.IGNORECASE | re.DOTALL
+)
+# Replies of aiosmtpd itself that carry no enhanced code get the general one (RFC 2034 §4).
+_BARE_REPLY: Final = re.compile(r"([245])(\d\d) (?![245]\.\d{1,3}\.\d{1,3} )(.*)", re.DOTALL)
+_GENERAL: Final = {
+    "221": "2.0.0",
+    "250": "2.0.0",
+    "454": "4.7.0",
+    "500": "5.5.2",
+    "501": "5.5.4",
+    "503": "5.5.1",
+    "530": "5.7.0",
+}
+_CANNOT_TELL: Final = Reply(451, "4.3.0", "temporary failure here, try again later", "internal")
+_DISK: Final = Reply(452, "4.3.1", "no room here at the moment, try again later", "disk")
+
+
+class PeerSession:
+    """What one connection has proved so far."""
+
+    def __init__(self) -> None:
+        self.peer: Peer | None = None
+        self.refusal: Reply | None = None  # Why the certificate does not open the door.
+        self.sender: str | None = None
+        self.size = 0
+        self.mailboxes: dict[int, Mailbox] = {}
+
+    def reset(self) -> None:
+        self.sender = None
+        self.size = 0
+        self.mailboxes = {}
+
+
+class TrustSpaceSMTP(SMTP):
+    """aiosmtpd with the trust space's rules: TLS and a certificate first, our parsing of paths, our
+    reading of DATA.
+    """
+
+    # The stream's limit, so that DATA is read in large pieces; a command is still held to 512 bytes
+    # and its parameters.
+    line_length_limit = _CHUNK
+
+    def __init__(self, *, on_close: Callable[[], None], is_over_limit: bool) -> None:
+        super().__init__(
+            self,
+            data_size_limit=settings.MESSAGE_SIZE_LIMIT_IN,
+            hostname=settings.SMTP_EHLO_NAME,
+            ident="MSSante ESMTP",
+            tls_context=server_context(),
+            require_starttls=True,
+            timeout=settings.SMTP_TIMEOUT_SECONDS
+            * 5,  # RFC 5321 §4.5.3.2.7: five minutes between commands.
+            loop=asyncio.get_running_loop(),
+        )
+        for verb in ("AUTH", "EXPN", "HELP", "VRFY"):
+            del self._smtp_methods[verb]
+        self._on_close = on_close
+        self._is_over_limit = is_over_limit
+        self._proved = PeerSession()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._proved = PeerSession()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        self._on_close()
+
+    async def _handle_client(self) -> None:
+        if self._is_over_limit:
+            await self.push("421 4.3.2 too many connections, try again later")
+            self._writer.close()
+            return
+        await super()._handle_client()
+
+    async def push(self, status: str | bytes) -> None:
+        text = status.decode("ascii") if isinstance(status, bytes) else status
+        bare = _BARE_REPLY.match(text)
+        if bare and text[:3] in _GENERAL and self.session and self.session.host_name is not None:
+            text = f"{text[:3]} {_GENERAL[text[:3]]} {bare[3]}"
+        await super().push(text)
+
+    def handle_STARTTLS(  # noqa: N802  (aiosmtpd's name for the hook.)
+        self, _server: SMTP, _session: Session, _envelope: Envelope
+    ) -> bool:
+        # Whoever comes without a good certificate is told why at MAIL, in words; nothing else is
+        # open to them.
+        return True
+
+    async def handle_exception(self, error: Exception) -> str:
+        """Anything unforeseen is our fault and temporary: nothing was promised, the peer comes
+        back.
+        """
+        if isinstance(error, ssl.SSLError | ConnectionError) or error.__cause__ is not None:
+            logger.warning(
+                "event=smtp_tls_failed error=%s", type(error.__cause__ or error).__name__
+            )
+        else:
+            logger.error("event=smtp_failed error=%s", type(error).__name__)
+        return str(_CANNOT_TELL)
+
+    async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802
+        if not hostname:
+            await self.push("501 5.5.4 Syntax: EHLO hostname")
+            return
+        self._set_rset_state()  # type: ignore[no-untyped-call]
+        self._proved.reset()
+        self._session.extended_smtp = True
+        self._session.host_name = hostname
+        self.command_size_limits["MAIL"] = 1024
+        self.command_size_limits["RCPT"] = 1024
+        lines = [self.hostname, f"SIZE {settings.MESSAGE_SIZE_LIMIT_IN}", "8BITMIME"]
+        if self._tls_protocol is None:
+            lines.append("STARTTLS")
+        lines.append("ENHANCEDSTATUSCODES")
+        for line in lines[:-1]:
+            await super().push(f"250-{line}")
+        await super().push(f"250 {lines[-1]}")
+
+    async def smtp_RSET(self, arg: str) -> None:  # noqa: N802
+        self._proved.reset()
+        await super().smtp_RSET(arg)
+
+    async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802
+        if await self.check_helo_needed():
+            return
+        parsed = _parse_path(arg, "FROM")
+        if parsed is None:
+            await self.push("501 5.5.4 Syntax: MAIL FROM:<address>")
+            return
+        path, params = parsed
+        if self._proved.sender is not None:
+            await self.push("503 5.5.1 nested MAIL command")
+            return
+        size = params.pop("SIZE", "0")
+        body = params.pop("BODY", "7BIT")
+        if params or not size.isdigit() or body.upper() not in {"7BIT", "8BITMIME"}:
+            await self.push("555 5.5.4 MAIL FROM parameters not recognized or not implemented")
+            return
+        try:
+            await self._check_peer()
+            await _in_thread(gate.check_sender, self._peer, path, int(size))
+        except RefusedError as refused:
+            await self._refuse(refused.reply, domain_of(path))
+            return
+        self._proved.sender, self._proved.size = path, int(size)
+        self._envelope.mail_from = path or "<>"
+        await self.push("250 2.1.0 sender ok")
+
+    async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802
+        if self._proved.sender is None:
+            await self.push("503 5.5.1 need MAIL command")
+            return
+        parsed = _parse_path(arg, "TO")
+        if parsed is None or not parsed[0]:
+            await self.push("501 5.5.4 Syntax: RCPT TO:<address>")
+            return
+        path, params = parsed
+        if params:
+            await self.push("555 5.5.4 RCPT TO parameters not recognized or not implemented")
+            return
+        known = self._proved.mailboxes
+        try:
+            mailbox = await _in_thread(
+                gate.check_recipient, path, size=self._proved.size, known=len(known)
+            )
+        except RefusedError as refused:
+            await self._refuse(refused.reply, domain_of(self._proved.sender))
+            return
+        known[mailbox.pk] = mailbox
+        self._envelope.rcpt_tos.append(path)
+        await self.push("250 2.1.5 recipient ok")
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
+        if arg:
+            await self.push("501 5.5.4 Syntax: DATA")
+            return
+        if self._proved.sender is None or not self._proved.mailboxes:
+            await self.push("503 5.5.1 need RCPT command")
+            return
+        try:
+            file = await _in_thread(SpoolFile)
+        except OSError:
+            await self._refuse(_DISK, domain_of(self._proved.sender))
+            return
+        # Until the file is handed to the spool it is ours to remove; after that a cancelled
+        # conversation must not touch it.
+        is_handed_over = False
+        try:
+            await self.push("354 End data with <CR><LF>.<CR><LF>")
+            refusal, head = await self._receive(file)
+            if refusal is None:
+                refusal = await self._check_author(head)
+            is_handed_over = refusal is None
+        finally:
+            if not is_handed_over:
+                file.discard()
+        if refusal is None:
+            refusal = await self._keep(file)
+        sender = self._proved.sender
+        self._proved.reset()
+        self._set_post_data_state()  # type: ignore[no-untyped-call]
+        if refusal is None:
+            await self.push("250 2.0.0 message is ours now")
+            return
+        await self._refuse(refusal, domain_of(sender))
+        if refusal.reason == "bare_line_end":
+            self._writer.close()
+
+    async def _receive(self, file: SpoolFile) -> tuple[Reply | None, bytes]:
+        """Stream DATA into the spool file to its end. A refusal is kept until then: RFC 5321 §4.2.5
+        wants one answer.
+
+        The whole of DATA has one deadline per chunk read, the connection's own timer.
+        """
+        scanner, refusal, head = DataScanner(), None, b""
+        while True:
+            chunk = await self._reader.read(_CHUNK)
+            if not chunk:
+                raise ConnectionResetError("the peer left in the middle of DATA")
+            self._reset_timeout()
+            scanned = scanner.feed(chunk)
+            if len(head) < _HEADER_BYTES:
+                head += scanned.content[: _HEADER_BYTES - len(head)]
+            if refusal is None:
+                refusal = _write(file, scanned.content, scanner)
+            if scanned.is_end:
+                if scanned.rest:
+                    self._put_back(scanned.rest)
+                return refusal, head
+
+    def _put_back(self, pipelined: bytes) -> None:
+        """What came after the final dot is the next command: asyncio has no public way to unread it."""
+        self._reader._buffer[:0] = pipelined  # type: ignore[attr-defined]  # noqa: SLF001
+
+    async def _check_author(self, head: bytes) -> Reply | None:
+        authors = header_authors(head)
+        try:
+            await _in_thread(
+                gate.check_author, self._peer, self._proved.sender or NULL_SENDER, authors
+            )
+        except RefusedError as refused:
+            return refused.reply
+        return None
+
+    async def _keep(self, file: SpoolFile) -> Reply | None:
+        """Disk and rows. ``None``: committed, a 250 may follow."""
+        proved, peer = self._proved, self._peer
+        sender = proved.sender or NULL_SENDER
+        origin = Origin(
+            envelope_from=sender,
+            peer_host=str((self._session.peer or ("",))[0]),
+            peer_name=(self._session.host_name or "")[:255],
+            peer_dn=peer.identity.dn,
+            tls_version=self._tls_version(),
+            whitelist_version=peer.whitelist_version,
+        )
+        recipients = [SpoolRecipient(mailbox) for mailbox in proved.mailboxes.values()]
+        try:
+            await _in_thread(commit_to_spool, file, origin, recipients)
+        except OSError:
+            logger.error("event=spool_write_failed")  # noqa: TRY400  (A trace may quote paths; the class is enough.)
+            return _DISK
+        except DatabaseError as error:
+            logger.error("event=spool_commit_failed error=%s", type(error).__name__)  # noqa: TRY400
+            return _CANNOT_TELL
+        return None
+
+    async def _check_peer(self) -> None:
+        """Identify the certificate once per connection; the answer holds as long as the connection
+        does.
+        """
+        if self._proved.peer is not None:
+            return
+        ssl_object = (self._session.ssl or {}).get("ssl_object")
+        certificate = ssl_object.getpeercert(binary_form=True) if ssl_object else None
+        self._proved.peer = await _in_thread(gate.check_peer, certificate)
+
+    async def _refuse(self, reply: Reply, domain: str) -> None:
+        peer = self._proved.peer
+        await _in_thread(
+            gate.note_refusal, reply, peer_dn=peer.identity.dn if peer else "", domain=domain
+        )
+        await self.push(str(reply))
+
+    @property
+    def _peer(self) -> Peer:
+        if self._proved.peer is None:
+            raise RuntimeError("no certificate was checked")
+        return self._proved.peer
+
+    @property
+    def _session(self) -> Session:
+        if self.session is None:
+            raise ConnectionResetError("no session")
+        return self.session
+
+    @property
+    def _envelope(self) -> Envelope:
+        if self.envelope is None:
+            raise ConnectionResetError("no envelope")
+        return self.envelope
+
+    def _tls_version(self) -> str:
+        ssl_object = (self._session.ssl or {}).get("ssl_object")
+        return (ssl_object.version() or "") if ssl_object else ""
+
+
+def _write(file: SpoolFile, content: bytes, scanner: DataScanner) -> Reply | None:
+    if scanner.has_bare_line_end:
+        # RFC 5321 §2.3.8: CR and LF only together. Anything else is how one message is made to look
+        # like two.
+        return Reply(554, "5.6.0", "bare CR or LF in message", "bare_line_end")
+    if scanner.size > settings.MESSAGE_SIZE_LIMIT_IN:
+        return gate.too_big().reply
+    try:
+        file.write(content)
+    except OSError:
+        return _DISK
+    return None
+
+
+def _parse_path(arg: str | None, verb: str) -> tuple[str, dict[str, str]] | None:
+    """``FROM:<path> KEY=value …`` → path and parameters; ``None`` when it is not of that form."""
+    match = _PATH.match(arg or "")
+    if match is None or match["verb"].upper() != verb or len(match["path"]) > 320:  # noqa: PLR2004
+        return None
+    path = match["path"]
+    if path and ("@" not in path or not path.isascii()):
+        return None
+    params = {}
+    for item in match["params"].split():
+        key, _, value = item.partition("=")
+        params[key.upper()] = value
+    return path, params
+
+
+def header_authors(head: bytes) -> tuple[str, ...]:
+    """Every address any From header of ``head`` names."""
+    headers, _body = split_headers(head, 0, len(head))
+    return tuple(one.address for one in parse_header_addresses(headers.all("From")))
+
+
+async def _in_thread(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Run what touches disk or database outside the event loop, and give its connection back."""
+
+    def run() -> T:
+        close_old_connections()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            close_old_connections()
+
+    return await asyncio.to_thread(run)

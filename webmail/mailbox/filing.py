@@ -1,0 +1,107 @@
+"""Where a message goes in its box: its folder, its conversation, its people, its parts, the
+counters. Rows in a transaction of the caller's; it reads no bytes and asks for no permission.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from accounts.audit.events import Event
+from accounts.audit.record import record_event
+from accounts.models import User
+from webmail.mailbox.changes import note_change
+from webmail.mime.types import Address
+from webmail.models import (
+    Attachment,
+    Blob,
+    Folder,
+    FolderRole,
+    Mailbox,
+    Message,
+    Recipient,
+    RecipientKind,
+    Thread,
+)
+from webmail.store.sealed import plain_address, seal_person, seal_text
+
+_LONGEST_TYPE = 120
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """A file of a message whose content lies in a blob already."""
+
+    name: str
+    content_type: str
+    size: int
+    is_inline: bool
+    blob: Blob
+
+
+def folder_of(mailbox: Mailbox, role: FolderRole) -> Folder:
+    return Folder.objects.get(mailbox=mailbox, role=role)
+
+
+def find_thread(mailbox: Mailbox, message_ids: Iterable[str]) -> Thread:
+    """The conversation one of ``message_ids`` belongs to in this box, else a new one.
+
+    Only references make a conversation, never a subject, and never those of another box.
+    """
+    known = [message_id for message_id in message_ids if message_id]
+    if known:
+        related = (
+            Message.objects.filter(mailbox=mailbox, rfc_message_id__in=known, thread__isnull=False)
+            .select_related("thread")
+            .order_by("-at", "-pk")
+            .first()
+        )
+        if related is not None and related.thread is not None:
+            return related.thread
+    return Thread.objects.create(mailbox=mailbox)
+
+
+def add_people(
+    message: Message, kind: RecipientKind, people: Sequence[Address], *, first: int = 0
+) -> None:
+    Recipient.objects.bulk_create(
+        Recipient(
+            message=message,
+            kind=kind,
+            position=first + number,
+            address=plain_address(person.address)[:320],
+            sealed_person=seal_person(message.mailbox, person),
+        )
+        for number, person in enumerate(people)
+    )
+
+
+def add_parts(message: Message, parts: Sequence[StoredPart], *, first: int = 0) -> None:
+    Attachment.objects.bulk_create(
+        Attachment(
+            message=message,
+            position=first + number,
+            sealed_name=seal_text(message.mailbox, "file_name", part.name),
+            content_type=part.content_type[:_LONGEST_TYPE],
+            size=part.size,
+            is_inline=part.is_inline,
+            blob=part.blob,
+        )
+        for number, part in enumerate(parts)
+    )
+
+
+def note_reading(message: Message, actor: User) -> None:
+    """Shown to a person: the trail says so each time."""
+    record_event(
+        Event.MAILBOX_MESSAGE_READ,
+        actor=actor,
+        mailbox_id=message.mailbox_id,
+        message_id=message.pk,
+    )
+
+
+def mark_seen(message: Message) -> None:
+    """No longer unread, for everyone who shares the box."""
+    changed = Message.objects.filter(pk=message.pk, is_seen=False).update(is_seen=True)
+    if changed:
+        in_inbox = message.folder.role == FolderRole.INBOX
+        note_change(message.mailbox_id, unread=-1 if in_inbox else 0)

@@ -1,0 +1,31 @@
+"""The nouns a page may name without touching a table: kinds of boxes, folders, recipients, and the
+rows ``access`` hands out.
+"""
+
+from webmail.models import (
+    Attachment,
+    Delivery,
+    FolderRole,
+    Mailbox,
+    MailboxKind,
+    Message,
+    MessageState,
+    Recipient,
+    RecipientKind,
+    Right,
+    Thread,
+)
+
+__all__ = [
+    "Attachment",
+    "Delivery",
+    "FolderRole",
+    "Mailbox",
+    "MailboxKind",
+    "Message",
+    "MessageState",
+    "Recipient",
+    "RecipientKind",
+    "Right",
+    "Thread",
+]

@@ -1,0 +1,238 @@
+"""What machines say of letters: delivery reports (RFC 3464) and disposition reports (RFC 8098),
+read and written.
+
+Reports come from strangers, so a report is only a claim: whoever uses one checks that its letter is
+ours. Knows no delivery and no state.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, cast
+
+from webmail.mime.addresses import is_valid_address, lower_domain
+from webmail.mime.charsets import decode_undeclared
+from webmail.mime.compose import boundary_for, date_field, multipart, text_part
+from webmail.mime.envelope import parse_identifiers
+from webmail.mime.fields import (
+    CRLF,
+    address_field,
+    identifier_field,
+    is_valid_identifier,
+    plain_field,
+    text_field,
+)
+from webmail.mime.headers import HeaderBlock, split_headers
+from webmail.mime.structure import Part, parse_structure
+from webmail.mime.text import clean_line
+from webmail.mime.types import Address, DeliveryAction, DeliveryStatus, MimeError, Report
+
+MAX_RECIPIENTS: Final = 1_000
+MAX_RETURNED_HEADERS: Final = 64_000
+
+_ACTIONS: Final = frozenset(["failed", "delayed", "delivered", "relayed", "expanded"])
+_DELIVERY_STATUS: Final = frozenset(["message/delivery-status", "message/global-delivery-status"])
+_STATUS: Final = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+_HEADER_LINE: Final = re.compile(rb"[!-9;-~]{1,200}:")
+
+
+def parse_report(raw: bytes) -> Report | None:
+    """Return what a report says, or nothing when these bytes are no report. Never raises."""
+    root, _defects = parse_structure(raw)
+    if root.content_type != "multipart/report":
+        return None
+    parts = _leaves(root)
+    status = next((part for part in parts if part.content_type in _DELIVERY_STATUS), None)
+    if status is not None:
+        return _read_delivery_status(_blocks(status.content), original=_original(parts))
+    kind = "message/disposition-notification"
+    disposition = next((part for part in parts if part.content_type == kind), None)
+    if disposition is not None:
+        return _read_disposition(_blocks(disposition.content), original=_original(parts))
+    return None
+
+
+def _leaves(part: Part) -> list[Part]:
+    if not part.is_container:
+        return [part]
+    return [leaf for child in part.children for leaf in _leaves(child)]
+
+
+def _original(parts: list[Part]) -> HeaderBlock:
+    """Return the headers of the letter that the report gives back, wherever it put them."""
+    for part in parts:
+        if part.content_type in {"text/rfc822-headers", "message/rfc822", "message/rfc822-headers"}:
+            return split_headers(part.content, 0, len(part.content))[0]
+    return HeaderBlock((), ())
+
+
+def _blocks(content: bytes) -> list[HeaderBlock]:
+    """Cut the body of a report into its groups of fields, separated by empty lines."""
+    blocks: list[HeaderBlock] = []
+    position = 0
+    while position < len(content) and len(blocks) <= MAX_RECIPIENTS:
+        block, after = split_headers(content, position, len(content))
+        if block.fields:
+            blocks.append(block)
+        if after <= position:
+            # A line that is no field: the next ones may be.
+            line_end = content.find(b"\n", position)
+            after = len(content) if line_end < 0 else line_end + 1
+        position = after
+    return blocks
+
+
+def _read_delivery_status(blocks: list[HeaderBlock], *, original: HeaderBlock) -> Report:
+    envelope_id = next(
+        (value for block in blocks if (value := block.first("Original-Envelope-Id"))), ""
+    )
+    return Report(
+        kind="dsn",
+        original_message_id=_first_identifier(original),
+        original_envelope_id=clean_line(envelope_id, limit=200),
+        recipients=tuple(status for block in blocks if (status := _read_recipient(block))),
+    )
+
+
+def _read_recipient(block: HeaderBlock) -> DeliveryStatus | None:
+    action = block.first("Action").partition(" ")[0].strip().lower()
+    recipient = _typed_address(block.first("Original-Recipient")) or _typed_address(
+        block.first("Final-Recipient")
+    )
+    if action not in _ACTIONS or not recipient:
+        return None
+    status = _STATUS.search(block.first("Status"))
+    diagnostic = block.first("Diagnostic-Code")
+    kind, semicolon, text = diagnostic.partition(";")
+    return DeliveryStatus(
+        recipient=recipient,
+        action=cast("DeliveryAction", action),
+        status=status.group() if status else "",
+        diagnostic=clean_line(
+            text if semicolon and " " not in kind.strip() else diagnostic, limit=1_000
+        ),
+    )
+
+
+def _read_disposition(blocks: list[HeaderBlock], *, original: HeaderBlock) -> Report:
+    """Read an MDN: processed and displayed are ``delivered``, an error is ``failed``."""
+    block = blocks[0] if blocks else HeaderBlock((), ())
+    _mode, _semicolon, disposition = block.first("Disposition").partition(";")
+    kind, _slash, modifier = disposition.strip().lower().partition("/")
+    is_failure = modifier.startswith(("error", "failure")) or kind.strip() in {"failed", "denied"}
+    recipient = _typed_address(block.first("Original-Recipient")) or _typed_address(
+        block.first("Final-Recipient")
+    )
+    error = block.first("Error") or block.first("Failure") or modifier.partition(":")[2]
+    status = DeliveryStatus(
+        recipient=recipient,
+        action="failed" if is_failure else "delivered",
+        status="",
+        diagnostic=clean_line(error if is_failure else kind, limit=1_000),
+    )
+    identifiers = parse_identifiers(block.first("Original-Message-ID"))
+    return Report(
+        kind="mdn",
+        original_message_id=identifiers[0] if identifiers else _first_identifier(original),
+        original_envelope_id="",
+        recipients=(status,) if recipient and kind.strip() else (),
+    )
+
+
+def _first_identifier(headers: HeaderBlock) -> str:
+    return next(iter(parse_identifiers(headers.first("Message-ID"))), "")
+
+
+def _typed_address(value: str) -> str:
+    """Read ``rfc822; someone@somewhere.example``; the type may be missing, brackets added."""
+    address = value.rpartition(";")[2].strip().strip("<>").strip()
+    return lower_domain(address) if is_valid_address(address) else ""
+
+
+def compose_bounce(  # noqa: PLR0913 - the facts of RFC 3464, named one by one.
+    *,
+    from_: Address,
+    to: Address,
+    reporting_mta: str,
+    original_message_id: str,
+    original_headers: bytes,
+    failures: Sequence[DeliveryStatus],
+    text: str,
+    subject: str,
+    message_id: str,
+    date: datetime,
+    arrival: datetime | None = None,
+) -> bytes:
+    """Write a delivery report: text, per-recipient fields, headers of the letter and never its
+    content.
+
+    Raises ``MimeError`` when there is no recipient to report on, or when an address or identifier
+    cannot be written.
+    """
+    if not failures or not is_valid_identifier(message_id):
+        raise MimeError("a report needs recipients and an identifier")
+    headers = [
+        date_field(date),
+        address_field("From", (from_,)),
+        address_field("To", (to,)),
+        text_field("Subject", subject),
+        identifier_field("Message-ID", (message_id,)),
+        identifier_field("In-Reply-To", (original_message_id,)),
+        identifier_field("References", (original_message_id,)),
+        # RFC 3834 §5: no program answers this.
+        b"Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n",
+    ]
+    status = _status_part(reporting_mta, failures, arrival=arrival)
+    returned = b"Content-Type: text/rfc822-headers\r\n\r\n" + _returned_headers(original_headers)
+    body = multipart(
+        "report",
+        [text_part(text), status, returned],
+        boundary=boundary_for(message_id),
+        parameters=" report-type=delivery-status;",
+    )
+    return b"".join(headers) + body
+
+
+def _status_part(
+    reporting_mta: str, failures: Sequence[DeliveryStatus], *, arrival: datetime | None
+) -> bytes:
+    lines = [b"Content-Type: message/delivery-status\r\n\r\n"]
+    lines.append(plain_field("Reporting-MTA", f"dns; {reporting_mta}"))
+    if arrival is not None:
+        lines.append(b"Arrival-" + date_field(arrival))
+    for failure in failures:
+        if not is_valid_address(failure.recipient):
+            raise MimeError("not a valid address")
+        status = failure.status if _STATUS.fullmatch(failure.status) else _default_status(failure)
+        lines += [
+            CRLF,
+            plain_field("Final-Recipient", f"rfc822; {failure.recipient}"),
+            plain_field("Action", failure.action),
+            plain_field("Status", status),
+        ]
+        if failure.diagnostic:
+            lines.append(plain_field("Diagnostic-Code", f"smtp; {failure.diagnostic}"))
+    return b"".join(lines)
+
+
+def _default_status(failure: DeliveryStatus) -> str:
+    """RFC 3463 §3.1: an undefined status of the class that the action names."""
+    return {"failed": "5.0.0", "delayed": "4.0.0"}.get(failure.action, "2.0.0")
+
+
+def _returned_headers(original: bytes) -> bytes:
+    """Keep the header lines only, in ASCII and short enough, whatever these bytes are.
+
+    Nothing below the first empty line is read: a report gives back no content (and no line here can
+    be a delimiter, which is neither a field nor indented).
+    """
+    kept: list[bytes] = []
+    head = original[:MAX_RETURNED_HEADERS]
+    for line in head.replace(CRLF, b"\n").replace(b"\r", b"\n").split(b"\n"):
+        if not line:
+            break
+        is_continuation = line[:1] in b" \t" and bool(kept) and bool(line.strip())
+        if is_continuation or _HEADER_LINE.match(line):
+            plain = re.sub(r"[^\x20-\x7e\t]", "?", decode_undeclared(line))
+            kept.append(plain[:990].encode("ascii") + CRLF)
+    return b"".join(kept)

@@ -1,0 +1,46 @@
+"""The tables of mail, re-exported. Fields, constraints and small properties; no rule and no content
+in clear.
+"""
+
+from webmail.models.deliveries import Delivery, DeliveryState
+from webmail.models.mailboxes import (
+    Folder,
+    FolderRole,
+    Mailbox,
+    MailboxAccess,
+    MailboxKind,
+    MailboxStatus,
+    Right,
+)
+from webmail.models.messages import (
+    Attachment,
+    Blob,
+    Message,
+    MessageState,
+    Recipient,
+    RecipientKind,
+    Thread,
+)
+from webmail.models.spool import InboundMessage, InboundRecipient, SpoolState
+
+__all__ = [
+    "Attachment",
+    "Blob",
+    "Delivery",
+    "DeliveryState",
+    "Folder",
+    "FolderRole",
+    "InboundMessage",
+    "InboundRecipient",
+    "Mailbox",
+    "MailboxAccess",
+    "MailboxKind",
+    "MailboxStatus",
+    "Message",
+    "MessageState",
+    "Recipient",
+    "RecipientKind",
+    "Right",
+    "SpoolState",
+    "Thread",
+]

@@ -1,0 +1,114 @@
+"""The line to one peer: opened when first needed, trusted before it is used, kept for all letters
+of a run.
+
+It puts together a route, a TLS context, a certificate and the white list; it knows no letter and no
+row.
+"""
+
+import logging
+from functools import partial
+from typing import TypedDict
+
+from django.conf import settings
+
+from directory.trust.certificates import CertificateError, identify_peer
+from directory.trust.tls import client_context
+from directory.trust.whitelist import is_trusted
+from webmail.outbound.routing import (
+    Host,
+    NoRouteError,
+    check_list_is_fresh,
+    find_hosts,
+    is_configured,
+    is_public,
+)
+from webmail.outbound.smtp import Conversation, TransportError, connect
+
+logger = logging.getLogger(__name__)
+
+
+class PeerFacts(TypedDict):
+    peer_host: str
+    peer_dn: str
+    tls_version: str
+    whitelist_version: int | None
+
+
+class PeerLine:
+    """Use ``conversation()`` for each letter; it opens a line when there is none, and only to a
+    peer the list vouches for.
+    """
+
+    def __init__(self, domain: str) -> None:
+        self.domain = domain
+        self._open: Conversation | None = None
+        self._facts = PeerFacts(peer_host="", peer_dn="", tls_version="", whitelist_version=None)
+
+    def facts(self) -> PeerFacts:
+        """What is known of the peer so far, for the outcome."""
+        return self._facts
+
+    def conversation(self) -> Conversation:
+        """Raises ``TransportError`` when no host of the domain can be reached and trusted."""
+        if self._open is None:
+            self._open = self._connect()
+        return self._open
+
+    def close(self) -> None:
+        if self._open is not None:
+            self._open.__exit__(None, None, None)
+            self._open = None
+
+    def _connect(self) -> Conversation:
+        try:
+            version = check_list_is_fresh()
+            hosts = find_hosts(self.domain)
+        except NoRouteError as error:
+            raise TransportError(error.reason, permanent=error.permanent) from None
+        last = TransportError("unreachable")
+        for host in hosts:
+            self._facts["peer_host"] = f"{host.name}:{host.port}"
+            try:
+                conversation = connect(
+                    host.name,
+                    host.port,
+                    context=client_context(),
+                    ehlo_name=settings.SMTP_EHLO_NAME,
+                    timeout=settings.SMTP_TIMEOUT_SECONDS,
+                    allow_address=partial(_may_connect, host),
+                )
+            except TransportError as error:
+                logger.info("event=connect_failed domain=%s reason=%s", self.domain, error.reason)
+                last = error
+                continue
+            try:
+                self._check_trust(conversation, version)
+            except TransportError as error:
+                # QUIT before MAIL FROM: an untrusted peer learns nothing of the letter, not even
+                # its envelope.
+                conversation.__exit__(None, None, None)
+                last = error
+                continue
+            return conversation
+        raise last
+
+    def _check_trust(self, conversation: Conversation, version: int) -> None:
+        """Chain, dates, usage, revocation, then the full name against the list for this very
+        domain.
+        """
+        self._facts["tls_version"] = conversation.tls_version
+        self._facts["whitelist_version"] = version
+        try:
+            identity = identify_peer(conversation.certificate)
+        except CertificateError as error:
+            logger.warning("event=untrusted_peer domain=%s problem=%s", self.domain, error.problem)
+            reason = "certificate_status_unknown" if error.transient else "untrusted_peer"
+            raise TransportError(reason) from None
+        self._facts["peer_dn"] = identity.dn
+        if not is_trusted(self.domain, identity):
+            logger.warning("event=untrusted_peer domain=%s problem=not_listed", self.domain)
+            raise TransportError("untrusted_peer")
+
+
+def _may_connect(host: Host, address: str) -> bool:
+    return is_configured(host) or is_public(address)

@@ -1,0 +1,42 @@
+"""The bell of the outgoing road: a task drains one peer, and the sweep finds what is due, lost, or
+too old.
+
+It knows domains and due times; how a letter is handed over is ``delivery``'s business.
+"""
+
+import logging
+
+from celery import shared_task
+from django.db.models import Q
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from webmail.models import Delivery, DeliveryState
+from webmail.outbound.delivery import deliver_due, expire_old, release_dead_leases
+
+logger = logging.getLogger(__name__)
+
+
+def ring_domain(domain: str) -> None:
+    """Wake a worker for one peer. A bell that cannot ring loses nothing: the sweep finds the rows."""
+    try:
+        drain_peer.apply_async((domain,), retry=False)
+    except (OperationalError, OSError) as error:
+        logger.warning("event=bell_failed queue=outbound error=%s", type(error).__name__)
+
+
+@shared_task(name="webmail.drain_peer")
+def drain_peer(domain: str) -> None:
+    deliver_due(domain)
+
+
+def sweep_outbox() -> None:
+    """Give back what died in flight, fail what is too old, ring every domain with something due."""
+    release_dead_leases()
+    expire_old()
+    due = Delivery.objects.filter(
+        Q(state=DeliveryState.QUEUED) | Q(state=DeliveryState.DEFERRED),
+        next_attempt_at__lte=timezone.now(),
+    )
+    for domain in due.order_by("domain").values_list("domain", flat=True).distinct():
+        ring_domain(domain)

@@ -1,0 +1,3 @@
+"""Pages for patients: own addresses, own session, plain words. They do not know the professionals'
+pages.
+"""

@@ -1,0 +1,263 @@
+"""The state machine of each recipient. Both roads report here, and nobody else changes a delivery's
+state.
+
+Transitions are functions named as verbs. Each is one conditional update: it happens from the states
+it may happen from, or it raises; each writes one audit event and counts one change of the sender's
+box. It does not know SMTP, and it words nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.audit.events import Event
+from accounts.audit.record import record_event
+from webmail.models import Delivery, DeliveryState, Mailbox
+
+S = DeliveryState
+
+# From which states a delivery may come into each state.
+TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
+    S.QUEUED: frozenset({S.IN_FLIGHT, S.DEFERRED}),
+    S.IN_FLIGHT: frozenset({S.QUEUED}),
+    S.DEFERRED: frozenset({S.IN_FLIGHT}),
+    S.ACCEPTED: frozenset({S.IN_FLIGHT}),
+    S.DELIVERED: frozenset({S.ACCEPTED}),
+    S.READ: frozenset({S.ACCEPTED, S.DELIVERED}),
+    S.TAKEN_IN_CHARGE: frozenset({S.ACCEPTED, S.DELIVERED, S.READ}),
+    S.FAILED: frozenset({S.IN_FLIGHT, S.DEFERRED, S.ACCEPTED, S.DELIVERED}),
+    S.CANCELLED: frozenset({S.QUEUED, S.DEFERRED}),
+}
+FINAL = frozenset({S.FAILED, S.CANCELLED, S.TAKEN_IN_CHARGE})
+
+_EVENTS = {
+    S.QUEUED: Event.DELIVERY_QUEUED,
+    S.IN_FLIGHT: Event.DELIVERY_IN_FLIGHT,
+    S.DEFERRED: Event.DELIVERY_DEFERRED,
+    S.ACCEPTED: Event.DELIVERY_ACCEPTED,
+    S.DELIVERED: Event.DELIVERY_DELIVERED,
+    S.READ: Event.DELIVERY_READ,
+    S.TAKEN_IN_CHARGE: Event.DELIVERY_TAKEN,
+    S.FAILED: Event.DELIVERY_FAILED,
+    S.CANCELLED: Event.DELIVERY_CANCELLED,
+}
+
+
+class WrongTransitionError(Exception):
+    """The delivery is not in a state from which this may happen, or the lease is somebody else's by
+    now.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an attempt or a report said of one recipient: a slug for the sentence, the peer's words
+    for the operator.
+    """
+
+    reason: str = ""
+    smtp_code: int | None = None
+    enhanced_code: str = ""
+    diagnostic: str = ""
+    peer_host: str = ""
+    peer_dn: str = ""
+    tls_version: str = ""
+    whitelist_version: int | None = None
+
+
+def claim(delivery: Delivery, *, token: str, until: datetime) -> None:
+    """queued → in flight, for the holder of ``token`` until ``until``."""
+    _move(
+        delivery,
+        S.IN_FLIGHT,
+        lease_token=token,
+        lease_until=until,
+        attempts=F("attempts") + 1,
+        next_attempt_at=None,
+        dot_at=None,
+    )
+
+
+def note_final_dot(delivery: Delivery, *, token: str) -> None:
+    """The final dot is about to leave: from here on the peer may hold the letter. Committed before
+    it leaves.
+    """
+    changed = Delivery.objects.filter(pk=delivery.pk, state=S.IN_FLIGHT, lease_token=token).update(
+        dot_at=timezone.now()
+    )
+    if changed != 1:
+        raise WrongTransitionError("the lease was lost")
+
+
+def accept(delivery: Delivery, outcome: Outcome, *, token: str) -> None:
+    """in flight → accepted: the peer's operator took it and answered for it."""
+    _move(
+        delivery,
+        S.ACCEPTED,
+        token=token,
+        outcome=outcome,
+        accepted_at=timezone.now(),
+        is_uncertain=False,
+    )
+
+
+def defer(
+    delivery: Delivery,
+    outcome: Outcome,
+    *,
+    token: str,
+    next_attempt_at: datetime,
+    is_uncertain: bool,
+) -> None:
+    """in flight → deferred, to be tried again at ``next_attempt_at``.
+
+    ``is_uncertain``: the final dot left and no answer came. Once uncertain, a letter stays so until
+    the peer answers for it.
+    """
+    fields: dict[str, Any] = {"next_attempt_at": next_attempt_at}
+    if is_uncertain:
+        fields["is_uncertain"] = True
+    _move(delivery, S.DEFERRED, token=token, outcome=outcome, **fields)
+
+
+def fail(delivery: Delivery, outcome: Outcome, *, token: str) -> None:
+    """in flight → failed: the peer's answer is final."""
+    _move(delivery, S.FAILED, sources={S.IN_FLIGHT}, token=token, outcome=outcome)
+
+
+def expire(delivery: Delivery, outcome: Outcome) -> None:
+    """deferred → failed: it was tried long enough."""
+    _move(delivery, S.FAILED, sources={S.DEFERRED}, outcome=outcome, next_attempt_at=None)
+
+
+def requeue(delivery: Delivery) -> None:
+    """deferred and due → queued."""
+    _move(delivery, S.QUEUED, sources={S.DEFERRED})
+
+
+def release_expired(delivery: Delivery, *, now: datetime) -> None:
+    """in flight with a lease nobody renewed → queued: its worker died.
+
+    If the final dot had left, nobody knows whether the peer has the letter: it is marked uncertain
+    and sent again with the same Message-ID (RFC 5321 §4.2.5 leaves no better choice: a duplicate
+    can be recognised, a loss cannot).
+    """
+    _move(
+        delivery,
+        S.QUEUED,
+        sources={S.IN_FLIGHT},
+        lease_until__lt=now,
+        next_attempt_at=now,
+        is_uncertain=delivery.is_uncertain or delivery.dot_at is not None,
+    )
+
+
+def cancel(delivery: Delivery) -> None:
+    """queued or deferred → cancelled, by the sender's wish."""
+    _move(delivery, S.CANCELLED, next_attempt_at=None)
+
+
+def note_delivered(delivery: Delivery, outcome: Outcome | None = None) -> None:
+    """A report, or our own deposit, says it lies in the mailbox. A late report leaves the state as
+    it is and is kept.
+    """
+    _report(delivery, S.DELIVERED, outcome, delivered_at=timezone.now())
+
+
+def note_read(delivery: Delivery, outcome: Outcome | None = None) -> None:
+    _report(delivery, S.READ, outcome, read_at=timezone.now())
+
+
+def note_taken_in_charge(delivery: Delivery, outcome: Outcome | None = None) -> None:
+    _report(delivery, S.TAKEN_IN_CHARGE, outcome, taken_at=timezone.now())
+
+
+def note_failed(delivery: Delivery, outcome: Outcome) -> None:
+    """A later report says it was not delivered after all."""
+    _report(delivery, S.FAILED, outcome)
+
+
+def _report(delivery: Delivery, to: DeliveryState, outcome: Outcome | None, **fields: Any) -> None:
+    try:
+        _move(
+            delivery,
+            to,
+            sources=TRANSITIONS[to] - {S.IN_FLIGHT, S.DEFERRED},
+            outcome=outcome,
+            **fields,
+        )
+    except WrongTransitionError:
+        record_event(
+            Event.DELIVERY_REPORT_KEPT,
+            message_id=delivery.message_id,
+            detail={"delivery": delivery.pk, "report": to},
+        )
+
+
+def _move(
+    delivery: Delivery,
+    to: DeliveryState,
+    *,
+    sources: set[DeliveryState] | frozenset[DeliveryState] | None = None,
+    token: str | None = None,
+    outcome: Outcome | None = None,
+    **fields: Any,
+) -> None:
+    """One conditional update, its audit event and the sender's change counter, in one transaction.
+
+    Keys of ``fields`` with a double underscore are further conditions. Raises
+    ``WrongTransitionError`` when no row changed.
+    """
+    conditions = {key: fields.pop(key) for key in [key for key in fields if "__" in key]}
+    if token is not None:
+        conditions["lease_token"] = token
+    if to is not S.IN_FLIGHT:
+        fields |= {"lease_token": "", "lease_until": None}
+    if outcome is not None:
+        fields |= _columns(outcome)
+    with transaction.atomic():
+        changed = Delivery.objects.filter(
+            pk=delivery.pk, state__in=sources or TRANSITIONS[to], **conditions
+        ).update(state=to, state_at=timezone.now(), **fields)
+        if changed != 1:
+            raise WrongTransitionError(f"delivery {delivery.pk} cannot become {to}")
+        mailbox_id = delivery.message.mailbox_id
+        record_event(
+            _EVENTS[to],
+            mailbox_id=mailbox_id,
+            message_id=delivery.message_id,
+            detail={"delivery": delivery.pk, **_trace(outcome)},
+        )
+        Mailbox.objects.filter(pk=mailbox_id).update(modseq=F("modseq") + 1)
+    # Only what changed is read back: the relations the caller loaded stay loaded.
+    delivery.refresh_from_db(fields=["state", "state_at", *fields])
+
+
+def _columns(outcome: Outcome) -> dict[str, Any]:
+    columns: dict[str, Any] = {
+        "reason": outcome.reason,
+        "smtp_code": outcome.smtp_code,
+        "enhanced_code": outcome.enhanced_code,
+        "diagnostic": outcome.diagnostic,
+    }
+    # What is known of the peer stays known when a later outcome says nothing of it.
+    for name in ("peer_host", "peer_dn", "tls_version", "whitelist_version"):
+        if value := getattr(outcome, name):
+            columns[name] = value
+    return columns
+
+
+def _trace(outcome: Outcome | None) -> dict[str, str | int | None]:
+    if outcome is None:
+        return {}
+    return {
+        "reason": outcome.reason,
+        "smtp_code": outcome.smtp_code,
+        "peer_dn": outcome.peer_dn,
+        "tls": outcome.tls_version,
+        "whitelist": outcome.whitelist_version,
+    }

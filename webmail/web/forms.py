@@ -1,0 +1,101 @@
+"""What the writing page posts. Everything typed is accepted and kept; what stands against sending
+is said by ``submit``.
+"""
+
+from collections.abc import Sequence
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from webmail.mailbox.kinds import Mailbox
+from webmail.outbound.drafts import DraftText
+
+_LONGEST_LINE = 10_000
+_LONGEST_BODY = 1_000_000
+
+
+class _ManyFilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class ComposeForm(forms.Form):
+    mailbox = forms.TypedChoiceField(coerce=int, required=False)
+    to = forms.CharField(
+        required=False,
+        max_length=_LONGEST_LINE,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+        ),
+    )
+    cc = forms.CharField(
+        required=False,
+        max_length=_LONGEST_LINE,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+        ),
+    )
+    subject = forms.CharField(
+        required=False,
+        max_length=_LONGEST_LINE,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    body = forms.CharField(
+        required=False,
+        max_length=_LONGEST_BODY,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 14}),
+    )
+    attachments = forms.FileField(required=False, widget=_ManyFilesInput)
+
+    def __init__(self, *args: object, boxes: Sequence[Mailbox], **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        field = self.fields["mailbox"]
+        if isinstance(field, forms.TypedChoiceField):
+            field.choices = [(box.pk, f"{box.name} <{box.address}>") for box in boxes]
+        if len(boxes) == 1:
+            field.widget = forms.HiddenInput()
+        # Several files come in one field; the view reads them from the request, bounded by the
+        # upload handler.
+        self.fields["attachments"].required = False
+
+    def draft_text(self, *, in_reply_to: int) -> DraftText:
+        """What was typed, as far as it could be read; over-long lines are cut by nobody: the field
+        then has its error.
+        """
+        values = {name: self._typed(name) for name in ("to", "cc", "subject", "body")}
+        return DraftText(in_reply_to=in_reply_to, **values)
+
+    def _typed(self, name: str) -> str:
+        value = self.data.get(name, "")
+        return str(value).replace("\r\n", "\n").replace("\x00", "")
+
+
+PROBLEM_SENTENCES = {
+    "malformed_address": _("“%(piece)s” is not an address. Write it like name@domain."),
+    "patient_address": _(
+        "%(piece)s is a patient's address. Letters to patients cannot be sent from here yet: "
+        "choose another way."
+    ),
+    "outside_trust_space": _(
+        "%(piece)s is outside the trust space. The letter would leave without protection. Look "
+        "for another address of this correspondent."
+    ),
+    "unknown_mailbox": _("%(piece)s does not exist here. Check the address."),
+    "closed_mailbox": _(
+        "The mailbox %(piece)s is closed. Ask your correspondent for another address."
+    ),
+    "no_recipient": _("Say who the letter is for."),
+    "too_many_recipients": _("There are too many recipients: 50 at most in one letter."),
+    "too_big": _("The letter is too big once encoded: 25 MB at most. Remove a document."),
+    "upload_too_big": _(
+        "These documents are too big to be sent: 25 MB at most. Your text is kept; choose fewer "
+        "or smaller documents."
+    ),
+    "no_right_to_send": _(
+        "You may prepare letters in this mailbox, not send them. Your draft is kept for those "
+        "who may."
+    ),
+    "cannot_be_written": _(
+        "This letter holds signs that cannot be sent. Remove what you pasted last."
+    ),
+}
