@@ -140,8 +140,8 @@ class TrustSpaceSMTP(SMTP):
             return
         self._set_rset_state()  # type: ignore[no-untyped-call]
         self._proved.reset()
-        self._session.extended_smtp = True
-        self._session.host_name = hostname
+        self._here().extended_smtp = True
+        self._here().host_name = hostname
         self.command_size_limits["MAIL"] = 1024
         self.command_size_limits["RCPT"] = 1024
         lines = [self.hostname, f"SIZE {settings.MESSAGE_SIZE_LIMIT_IN}", "8BITMIME"]
@@ -174,12 +174,12 @@ class TrustSpaceSMTP(SMTP):
             return
         try:
             await self._check_peer()
-            await _in_thread(gate.check_sender, self._peer, path, int(size))
+            await _in_thread(gate.check_sender, self._known_peer(), path, int(size))
         except RefusedError as refused:
             await self._refuse(refused.reply, domain_of(path))
             return
         self._proved.sender, self._proved.size = path, int(size)
-        self._envelope.mail_from = path or "<>"
+        self._letter().mail_from = path or "<>"
         await self.push("250 2.1.0 sender ok")
 
     async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802
@@ -203,7 +203,7 @@ class TrustSpaceSMTP(SMTP):
             await self._refuse(refused.reply, domain_of(self._proved.sender))
             return
         known[mailbox.pk] = mailbox
-        self._envelope.rcpt_tos.append(path)
+        self._letter().rcpt_tos.append(path)
         await self.push("250 2.1.5 recipient ok")
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
@@ -272,7 +272,7 @@ class TrustSpaceSMTP(SMTP):
         authors = header_authors(head)
         try:
             await _in_thread(
-                gate.check_author, self._peer, self._proved.sender or NULL_SENDER, authors
+                gate.check_author, self._known_peer(), self._proved.sender or NULL_SENDER, authors
             )
         except RefusedError as refused:
             return refused.reply
@@ -280,12 +280,12 @@ class TrustSpaceSMTP(SMTP):
 
     async def _keep(self, file: SpoolFile) -> Reply | None:
         """Disk and rows. ``None``: committed, a 250 may follow."""
-        proved, peer = self._proved, self._peer
+        proved, peer = self._proved, self._known_peer()
         sender = proved.sender or NULL_SENDER
         origin = Origin(
             envelope_from=sender,
-            peer_host=str((self._session.peer or ("",))[0]),
-            peer_name=(self._session.host_name or "")[:255],
+            peer_host=str((self._here().peer or ("",))[0]),
+            peer_name=(self._here().host_name or "")[:255],
             peer_dn=peer.identity.dn,
             tls_version=self._tls_version(),
             whitelist_version=peer.whitelist_version,
@@ -307,7 +307,7 @@ class TrustSpaceSMTP(SMTP):
         """
         if self._proved.peer is not None:
             return
-        ssl_object = (self._session.ssl or {}).get("ssl_object")
+        ssl_object = (self._here().ssl or {}).get("ssl_object")
         certificate = ssl_object.getpeercert(binary_form=True) if ssl_object else None
         self._proved.peer = await _in_thread(gate.check_peer, certificate)
 
@@ -318,26 +318,25 @@ class TrustSpaceSMTP(SMTP):
         )
         await self.push(str(reply))
 
-    @property
-    def _peer(self) -> Peer:
+    # Methods, not properties: aiosmtpd looks at every attribute before there is a connection.
+
+    def _known_peer(self) -> Peer:
         if self._proved.peer is None:
             raise RuntimeError("no certificate was checked")
         return self._proved.peer
 
-    @property
-    def _session(self) -> Session:
+    def _here(self) -> Session:
         if self.session is None:
             raise ConnectionResetError("no session")
         return self.session
 
-    @property
-    def _envelope(self) -> Envelope:
+    def _letter(self) -> Envelope:
         if self.envelope is None:
             raise ConnectionResetError("no envelope")
         return self.envelope
 
     def _tls_version(self) -> str:
-        ssl_object = (self._session.ssl or {}).get("ssl_object")
+        ssl_object = (self._here().ssl or {}).get("ssl_object")
         return (ssl_object.version() or "") if ssl_object else ""
 
 

@@ -33,6 +33,7 @@ MAX_RETURNED_HEADERS: Final = 64_000
 _ACTIONS: Final = frozenset(["failed", "delayed", "delivered", "relayed", "expanded"])
 _DELIVERY_STATUS: Final = frozenset(["message/delivery-status", "message/global-delivery-status"])
 _STATUS: Final = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+_BLANK_LINE: Final = re.compile(rb"(?m)^[ \t]++\r?$")
 _HEADER_LINE: Final = re.compile(rb"[!-9;-~]{1,200}:")
 
 
@@ -68,6 +69,7 @@ def _original(parts: list[Part]) -> HeaderBlock:
 
 def _blocks(content: bytes) -> list[HeaderBlock]:
     """Cut the body of a report into its groups of fields, separated by empty lines."""
+    content = _BLANK_LINE.sub(b"", content)
     blocks: list[HeaderBlock] = []
     position = 0
     while position < len(content) and len(blocks) <= MAX_RECIPIENTS:
@@ -96,6 +98,7 @@ def _read_delivery_status(blocks: list[HeaderBlock], *, original: HeaderBlock) -
 
 def _read_recipient(block: HeaderBlock) -> DeliveryStatus | None:
     action = block.first("Action").partition(" ")[0].strip().lower()
+    action = "failed" if action == "failure" else action
     recipient = _typed_address(block.first("Original-Recipient")) or _typed_address(
         block.first("Final-Recipient")
     )

@@ -196,8 +196,10 @@ def _decode_uu(walk: Walk, content: bytes) -> bytes:
     for line in content.splitlines():
         if line.startswith((b"begin ", b"end")) or not line.strip():
             continue
+        # Some encoders pad the line beyond what its first byte announces.
+        length = (((line[0] - 32) & 63) * 4 + 5) // 3
         try:
-            decoded += binascii.a2b_uu(line)
+            decoded += binascii.a2b_uu(line[: max(length, 1)])
         except binascii.Error:
             walk.note("bad-uuencode")
             return content
