@@ -18,8 +18,14 @@ from accounts.models import User
 class StaffLoginView(LoginView):  # type: ignore[misc]  # allauth ships no types.
     template_name = "account/login.html"
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        # allauth's idea of a site would hide ours, the operator's name.
+        context.pop("site", None)
+        return context
 
-class PatientLoginView(LoginView):  # type: ignore[misc]
+
+class PatientLoginView(StaffLoginView):
     template_name = "portal/login.html"
 
 

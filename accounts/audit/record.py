@@ -6,11 +6,11 @@ It does not know what a deed means, and it refuses values that could carry conte
 
 from collections.abc import Mapping
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils import timezone
 
 from accounts.audit.events import Event
 from accounts.audit.models import AuditEvent
-from accounts.models import User
 
 _LONGEST_VALUE = 300
 
@@ -18,7 +18,7 @@ _LONGEST_VALUE = 300
 def record_event(
     event: Event,
     *,
-    actor: User | None = None,
+    actor: AbstractBaseUser | None = None,
     mailbox_id: int | None = None,
     message_id: int | None = None,
     detail: Mapping[str, str | int | bool | None] | None = None,
@@ -35,7 +35,7 @@ def record_event(
     AuditEvent.objects.create(
         at=timezone.now(),
         event=event,
-        actor=actor,
+        actor_id=actor.pk if actor is not None else None,
         mailbox_id=mailbox_id,
         message_id=message_id,
         detail=cleaned,

@@ -18,7 +18,7 @@ _WIDTH: Final = 595  # A4, in points.
 _HEIGHT: Final = 842
 _MARGIN: Final = 56
 _LEADING: Final = 15
-_LINE_CHARS: Final = 92  # Of Helvetica at 10 points between the margins.
+_LINE_CHARS: Final = 104  # Of Helvetica at 10 points between the margins.
 _FOOTER: Final = "Document de démonstration : patient, soignants et résultats sont inventés."
 _MILLIMETRE: Final = 72 / 25.4
 # Beats in seconds: regular for a sinus rhythm, without any order in atrial fibrillation.
@@ -88,7 +88,7 @@ def pdf_of(sheet: Sheet, *, date: str) -> bytes:
         _draw_leads(pen, sheet.rhythm)
     pen.down(16)
     pen.write(sheet.signature)
-    return _assemble(pen.finished(), title=sheet.title)
+    return _assemble(pen.finished(), title=sheet.title.replace("{date}", date))
 
 
 @dataclass(slots=True)
@@ -130,7 +130,7 @@ def _draw_table(pen: _Pen, rows: Sequence[Sequence[str]]) -> None:
         return
     step = (_WIDTH - 2 * _MARGIN) / len(rows[0])
     for number, row in enumerate(rows):
-        pen.down(_LEADING + 3)
+        pen.down(_LEADING)
         for column, cell in enumerate(row):
             pen.write(cell, x=_MARGIN + column * step, bold=number == 0, stay=True)
         if number == 0:
@@ -157,7 +157,7 @@ def _draw_leads(pen: _Pen, rhythm: Rhythm) -> None:
             for number, (t, mv) in enumerate(points)
         )
         pen.draw(f"0 G 0.8 w {path} S")
-        pen.write(lead, x=left + 2, size=8, bold=True, stay=True)
+        pen.draw(f"BT /F2 8 Tf {left + 3:.1f} {base + 46:.1f} Td ({lead}) Tj ET")
     pen.down(36)
     pen.write("25 mm/s, 10 mm/mV, filtre 40 Hz", size=8)
 
@@ -206,7 +206,8 @@ def _assemble(pages: Sequence[str], *, title: str) -> bytes:
         packed = zlib.compress(page.encode("cp1252", "replace"))
         head = f"<< /Length {len(packed)} /Filter /FlateDecode >>\nstream\n".encode("ascii")
         objects.append(head + packed + b"\nendstream")
-    objects.append(b"<< /Title <" + b"\xfe\xff".hex().encode() + title.encode("utf-16-be").hex().encode() + b"> >>")
+    name = (b"\xfe\xff" + title.encode("utf-16-be")).hex()
+    objects.append(f"<< /Title <{name}> >>".encode("ascii"))
     content = bytearray(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
     offsets = []
     for number, one in enumerate(objects, start=1):

@@ -98,7 +98,8 @@ def _die_with_parent() -> None:
 
 
 def stop_all(children: Sequence[Child]) -> None:
-    """Ask each group to end, wait, then end what is left. Nothing of ours runs when this returns."""
+    """Ask each group to end, wait, then end what is left. Nothing of ours runs when this returns.
+    """
     for child in children:
         _signal(child, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECONDS

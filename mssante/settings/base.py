@@ -81,8 +81,8 @@ TEMPLATES: list[dict[str, Any]] = [
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
-# Databases: SQLite is the embedded default, PostgreSQL is production
-# The directory has a database of its own on SQLite, so that a reload of the white list never waits for mail.
+# Databases: SQLite is the embedded default, PostgreSQL is production The directory has a database
+# of its own on SQLite, so that a reload of the white list never waits for mail.
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 10,

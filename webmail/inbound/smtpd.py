@@ -265,7 +265,9 @@ class TrustSpaceSMTP(SMTP):
                 return refusal, head
 
     def _put_back(self, pipelined: bytes) -> None:
-        """What came after the final dot is the next command: asyncio has no public way to unread it."""
+        """What came after the final dot is the next command: asyncio has no public way to unread
+        it.
+        """
         self._reader._buffer[:0] = pipelined  # type: ignore[attr-defined]  # noqa: SLF001
 
     async def _check_author(self, head: bytes) -> Reply | None:

@@ -7,9 +7,9 @@ need. It opens no connection and renders no page.
 """
 
 import secrets
-from functools import partial
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from django.conf import settings
 from django.db import transaction

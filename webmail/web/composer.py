@@ -43,7 +43,7 @@ from webmail.outbound.drafts import (
 )
 from webmail.outbound.submit import AlreadySentError, SubmitError, submit_draft
 from webmail.web.answers import answer_text
-from webmail.web.forms import PROBLEM_SENTENCES, ComposeForm
+from webmail.web.forms import ComposeForm, problem_sentence
 from webmail.web.messages import show_file
 from webmail.web.shell import folder_url, for_staff, make_shell
 from webmail.web.times import sentence_time, size_text
@@ -135,7 +135,7 @@ def _act(request: HttpRequest, user: User, draft: Message, form: ComposeForm) ->
         messages.success(request, _("Draft discarded."))
         return redirect(folder_url(mailbox, FolderRole.INBOX))
     if request.META.get(TOO_BIG):
-        form.add_error("attachments", str(PROBLEM_SENTENCES["upload_too_big"]))
+        form.add_error("attachments", problem_sentence("upload_too_big"))
     if action == "save" and not form.errors:
         messages.success(request, _("Draft saved."))
         return redirect(f"{reverse('compose')}?brouillon={draft.pk}")
@@ -154,10 +154,8 @@ def _to_letter(letter: Message) -> HttpResponse:
 
 def _tell(form: ComposeForm, problems: Sequence[Problem]) -> None:
     for problem in problems:
-        sentence = str(PROBLEM_SENTENCES[problem.reason])
-        if "%(piece)s" in sentence:
-            sentence %= {"piece": problem.piece}
-        form.add_error(problem.field if problem.field in form.fields else None, sentence)
+        field = problem.field if problem.field in form.fields else None
+        form.add_error(field, problem_sentence(problem.reason, problem.piece))
 
 
 def _written(request: HttpRequest, user: User) -> Message | None:

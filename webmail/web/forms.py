@@ -5,10 +5,12 @@ is said by ``submit``.
 from collections.abc import Sequence
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from webmail.mailbox.kinds import Mailbox
 from webmail.outbound.drafts import DraftText
+from webmail.web.times import size_text
 
 _LONGEST_LINE = 10_000
 _LONGEST_BODY = 1_000_000
@@ -85,10 +87,10 @@ PROBLEM_SENTENCES = {
         "The mailbox %(piece)s is closed. Ask your correspondent for another address."
     ),
     "no_recipient": _("Say who the letter is for."),
-    "too_many_recipients": _("There are too many recipients: 50 at most in one letter."),
-    "too_big": _("The letter is too big once encoded: 25 MB at most. Remove a document."),
+    "too_many_recipients": _("There are too many recipients: %(most)s at most in one letter."),
+    "too_big": _("The letter is too big once encoded: %(limit)s at most. Remove a document."),
     "upload_too_big": _(
-        "These documents are too big to be sent: 25 MB at most. Your text is kept; choose fewer "
+        "These documents are too big to be sent: %(limit)s at most. Your text is kept; choose fewer "
         "or smaller documents."
     ),
     "no_right_to_send": _(
@@ -99,3 +101,12 @@ PROBLEM_SENTENCES = {
         "This letter holds signs that cannot be sent. Remove what you pasted last."
     ),
 }
+
+
+def problem_sentence(reason: str, piece: str = "") -> str:
+    """Why a letter cannot leave, with the limits in force and the piece of text that is meant."""
+    return str(PROBLEM_SENTENCES[reason]) % {
+        "piece": piece,
+        "most": settings.RECIPIENTS_PER_MESSAGE,
+        "limit": size_text(settings.MESSAGE_SIZE_LIMIT_OUT),
+    }

@@ -19,7 +19,7 @@ from webmail.web.folders import list_context
 from webmail.web.messages import show_message
 from webmail.web.rows import shown_subject
 from webmail.web.shell import for_staff, make_shell
-from webmail.web.shown import ThreadShown
+from webmail.web.shown import MessageShown, ThreadShown
 
 # A body never runs a script, loads nothing, and has an origin of its own, also when its address is
 # opened alone.
@@ -115,6 +115,14 @@ def _note_opened(user: User, messages: list[Message]) -> None:
             mark_seen(message)
 
 
+def _answered_name(shown: list[MessageShown]) -> str:
+    """Who an answer goes to: the last author, or, after a letter of ours, who it was written to."""
+    if not shown:
+        return ""
+    last = shown[-1]
+    return last.deliveries[0].plate.name if last.deliveries else last.plate.name
+
+
 def _shown(user: User, conversation: Thread, messages: list[Message]) -> ThreadShown:
     deliveries = deliveries_of([one for one in messages if one.state == MessageState.SENT])
     last = messages[-1] if messages else None
@@ -130,6 +138,6 @@ def _shown(user: User, conversation: Thread, messages: list[Message]) -> ThreadS
         messages=tuple(shown),
         reply_url=answer,
         reply_all_url=f"{answer}&tous=1" if answer else "",
-        reply_to_name=shown[-1].plate.name if shown else "",
+        reply_to_name=_answered_name(shown),
         live_url=live if may_still_change(messages) else "",
     )
