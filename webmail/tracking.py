@@ -151,6 +151,9 @@ def release_expired(delivery: Delivery, *, now: datetime) -> None:
         S.QUEUED,
         sources={S.IN_FLIGHT},
         lease_until__lt=now,
+        # A worker that was slow, not dead, may note the dot between our look and this update: then
+        # the next sweep knows better.
+        dot_at__isnull=delivery.dot_at is None,
         next_attempt_at=now,
         is_uncertain=delivery.is_uncertain or delivery.dot_at is not None,
     )

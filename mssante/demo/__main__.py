@@ -21,29 +21,33 @@ def main() -> int:
     parser.add_argument(
         "--with-parent", action="store_true", help="stop when the process that started it is gone"
     )
+    parser.add_argument(
+        "--folder", type=Path, default=DEMO_DIR, help="where everything is kept, below var/"
+    )
     options = parser.parse_args()
+    folder = options.folder.resolve()
     if not _FIRST_BASE <= options.port_base <= _LAST_BASE:
         parser.error(f"the port base must lie between {_FIRST_BASE} and {_LAST_BASE}")
     try:
         if options.command == "reset":
-            reset()
+            reset(folder)
         else:
-            run(DEMO_DIR, options.port_base, with_parent=options.with_parent)
+            run(folder, options.port_base, with_parent=options.with_parent)
     except DemoError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     return 0
 
 
-def reset() -> None:
+def reset(folder: Path) -> None:
     """Throw the demonstration's data away. Refused while it runs."""
     from mssante.demo.processes import hold_lock  # noqa: PLC0415  (Only needed here.)
 
-    if not DEMO_DIR.exists():
+    if not folder.exists():
         print("Nothing to clear.")
         return
-    with hold_lock(DEMO_DIR):
-        shutil.rmtree(DEMO_DIR)
+    with hold_lock(folder):
+        shutil.rmtree(folder)
     print("The demonstration's data is cleared; the next `make run` starts anew.")
 
 

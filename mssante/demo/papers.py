@@ -26,6 +26,14 @@ _BEATS: Final[dict[str, tuple[float, ...]]] = {
     "sinus": (0.84,),
     "fibrillation": (0.52, 0.71, 0.45, 0.63, 0.88, 0.49, 0.58),
 }
+# Second after the peak, width, millivolt of Q, R, S and T; then of P.
+_WAVES: Final = (
+    (-0.03, 0.012, -0.12),
+    (0.0, 0.011, 1.1),
+    (0.035, 0.012, -0.25),
+    (0.27, 0.05, 0.26),
+)
+_P_WAVE: Final = (-0.17, 0.028, 0.14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,13 @@ class _Pen:
     y: float = _HEIGHT - _MARGIN
 
     def write(
-        self, text: str, *, x: float = _MARGIN, size: int = 10, bold: bool = False, stay: bool = False
+        self,
+        text: str,
+        *,
+        x: float = _MARGIN,
+        size: int = 10,
+        bold: bool = False,
+        stay: bool = False,
     ) -> None:
         if not stay:
             self.down(max(_LEADING, size + 4))
@@ -168,9 +182,7 @@ def _trace(rhythm: Rhythm, gain: float, *, seconds: float) -> Iterator[tuple[flo
     peaks: list[float] = [0.35]
     while peaks[-1] < seconds:
         peaks.append(peaks[-1] + gaps[len(peaks) % len(gaps)])
-    waves = ((-0.03, 0.012, -0.12), (0.0, 0.011, 1.1), (0.035, 0.012, -0.25), (0.27, 0.05, 0.26))
-    if rhythm == "sinus":
-        waves = (*waves, (-0.17, 0.028, 0.14))
+    waves = _WAVES if rhythm == "fibrillation" else (*_WAVES, _P_WAVE)
     for sample in range(int(seconds * 250)):
         t = sample / 250
         level = sum(
@@ -198,11 +210,10 @@ def _assemble(pages: Sequence[str], *, title: str) -> bytes:
         _font("Helvetica-Bold"),
     ]
     for number, page in enumerate(pages):
-        objects.append(
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {_WIDTH} {_HEIGHT}] "
-            f"/Resources << /Font << /F1 3 0 R /F2 4 0 R >> >> /Contents {6 + 2 * number} 0 R >>"
-            .encode("ascii")
-        )
+        resources = "/Resources << /Font << /F1 3 0 R /F2 4 0 R >> >>"
+        box = f"/Parent 2 0 R /MediaBox [0 0 {_WIDTH} {_HEIGHT}]"
+        leaf = f"<< /Type /Page {box} {resources} /Contents {6 + 2 * number} 0 R >>"
+        objects.append(leaf.encode("ascii"))
         packed = zlib.compress(page.encode("cp1252", "replace"))
         head = f"<< /Length {len(packed)} /Filter /FlateDecode >>\nstream\n".encode("ascii")
         objects.append(head + packed + b"\nendstream")

@@ -98,23 +98,19 @@ def _die_with_parent() -> None:
 
 
 def stop_all(children: Sequence[Child]) -> None:
-    """Ask each group to end, wait, then end what is left. Nothing of ours runs when this returns.
+    """Ask each process to end, wait, then end what is left of its group. Nothing of ours runs when
+    this returns.
     """
     for child in children:
-        _signal(child, signal.SIGTERM)
+        # The process itself only: it knows in which order its own children end.
+        if child.is_alive() and child.process is not None:
+            child.process.terminate()
     deadline = time.monotonic() + _STOP_SECONDS
     for child in children:
-        if child.process is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.process.wait(max(0.1, deadline - time.monotonic()))
-    for child in children:
-        _signal(child, signal.SIGKILL)
-        if child.process is not None:
-            child.process.wait()
-
-
-def _signal(child: Child, number: signal.Signals) -> None:
-    if child.process is None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.process.pid, number)
+        if child.process is None:
+            continue
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.process.wait(max(0.1, deadline - time.monotonic()))
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.process.pid, signal.SIGKILL)
+        child.process.wait()

@@ -90,7 +90,7 @@ def _prepare(folder: Path, port_base: int) -> ToySpace:
     entries += [(one.domain, one.dn, one.description) for one in SILENT_OPERATORS]
     write_whitelist(space, entries)
     _write_ca(space)
-    _prepare_operators(port_base)
+    _prepare_operators(folder, port_base)
     return space
 
 
@@ -100,13 +100,13 @@ def _write_ca(space: ToySpace) -> None:
     (space.root / "ca.pem").write_bytes(b"".join(path.read_bytes() for path in anchors))
 
 
-def _prepare_operators(port_base: int) -> None:
+def _prepare_operators(folder: Path, port_base: int) -> None:
     """Both operators side by side. Raises ``DemoError`` with the words of the one that failed."""
     command = [sys.executable, str(CHECKOUT / "manage.py"), "prepare_demo"]
     started = [
         subprocess.Popen(
             command,
-            env=_environment(one, port_base),
+            env=_environment(folder, one, port_base),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
@@ -126,10 +126,11 @@ def _prepare_operators(port_base: int) -> None:
             )
 
 
-def _environment(operator: Operator, port_base: int) -> dict[str, str]:
+def _environment(folder: Path, operator: Operator, port_base: int) -> dict[str, str]:
     return child_environment(
         {
             "DJANGO_SETTINGS_MODULE": "mssante.settings.dev",
+            "MSSANTE_DEMO_DIR": str(folder),
             "MSSANTE_DEMO_OPERATOR": operator.key,
             "MSSANTE_PORT_BASE": str(port_base),
             "PYTHONUNBUFFERED": "1",
@@ -138,7 +139,7 @@ def _environment(operator: Operator, port_base: int) -> dict[str, str]:
 
 
 def _children(folder: Path, operator: Operator, port_base: int) -> list[Child]:
-    environment = _environment(operator, port_base)
+    environment = _environment(folder, operator, port_base)
     logs = folder / operator.key / "logs"
     bin_dir = Path(sys.executable).parent
     address = f"127.0.0.1:{operator.web_port(port_base)}"

@@ -214,6 +214,6 @@ def test_a_trace_header_survives_a_hostile_greeting():
 
 
 def test_fields_for_machines_stay_plain():
-    assert plain_field("X-A", "é" + "a" * 1_000).count(b"\r\n") == 3
+    assert plain_field("X-A", "é" + "a" * 1_000).count(b"\r\n") == 2
     assert plain_field("X-A", "") == b"X-A: \r\n"
     assert text_field("Subject", "a  b") == b"Subject: a  b\r\n"

@@ -1,4 +1,4 @@
-"""Correspondents, dates and identifiers as strangers write them: doubt is left out, never raised."""
+"""Correspondents, dates and identifiers as strangers write them: doubt is left out, not raised."""
 
 import time
 from datetime import UTC, datetime
@@ -49,10 +49,10 @@ def test_a_thousand_recipients_are_enough():
 
 
 def test_hostile_lists_cost_linear_time():
-    start = time.perf_counter()
+    start = time.process_time()
     for piece in ('"', '\\"', "(", "<", "a@b,", ":", "a:", "<>"):
         parse_header_addresses([piece * (64_000 // len(piece))])
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 @given(st.text(max_size=300))

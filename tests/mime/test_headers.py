@@ -84,11 +84,11 @@ def test_encoded_words_are_decoded_wherever_they_stand(raw, expected):
 
 
 def test_encoded_words_cost_linear_time():
-    start = time.perf_counter()
+    start = time.process_time()
     decode_words("=?a?q?" * 10_000)
     decode_words("=?a?q?x?= " * 6_000)
     split_parameters('a; b="' + "\\" * 60_000)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a reader shows of a letter: the French corpus, the shapes of bodies, and any bytes at all."""
+"""What a reader shows of a letter: the French corpus, shapes of bodies, and any bytes at all."""
 
 import hashlib
 import time

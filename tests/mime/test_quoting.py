@@ -49,5 +49,5 @@ def test_a_reply_quotes_each_line():
 
 def test_a_snippet_is_one_short_line_of_own_words():
     assert snippet("> quoted\nBonjour\n\n  Madame") == "Bonjour Madame"
-    assert snippet("mot " * 100, length=20) == "mot mot mot mot…"
+    assert snippet("abc " * 100, length=20) == "abc abc abc abc…"
     assert snippet("x" * 100, length=20) == "x" * 19 + "…"

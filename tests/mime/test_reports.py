@@ -1,6 +1,7 @@
 """Reports of machines, read from strangers and written for them."""
 
 import email
+from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -16,7 +17,7 @@ FAILED = DeliveryStatus("inconnu@hopital.example", "failed", "5.1.1", "550 5.1.1
 
 
 def bounce(**changes) -> bytes:
-    facts = {
+    facts: dict[str, Any] = {
         "from_": DAEMON,
         "to": MARTIN,
         "reporting_mta": "mx.hopital.example",
@@ -107,7 +108,7 @@ def test_any_status_part_is_read(content):
 def test_a_bounce_has_the_three_parts_and_no_content():
     raw = bounce(arrival=WHEN)
     check_wire_form(raw)
-    message = email.message_from_bytes(raw)
+    message: Any = email.message_from_bytes(raw)
     assert message.get_content_type() == "multipart/report"
     assert message.get_param("report-type") == "delivery-status"
     assert message["Auto-Submitted"] == "auto-replied"
@@ -115,6 +116,10 @@ def test_a_bounce_has_the_three_parts_and_no_content():
     assert kinds == ["text/plain", "message/delivery-status", "text/rfc822-headers"]
     assert b"secret" not in raw
     assert b"Arrival-Date: Mon, 02 Mar 2026 08:15:00 +0000" in raw
+
+
+def test_headers_without_an_end_are_returned():
+    assert b"\r\nX: y\r\n--" in bounce(original_headers=b"X: y")
 
 
 def test_a_bounce_is_read_back():

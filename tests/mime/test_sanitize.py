@@ -12,11 +12,21 @@ from webmail.mime import sanitize
 from webmail.mime.parse import parse_message
 from webmail.mime.sanitize import sanitize_html, sanitize_message, text_as_html
 
-ELEMENTS = frozenset(
-    ["a", "abbr", "address", "b", "big", "blockquote", "br", "caption", "center", "code", "col", "colgroup", "dd", "del", "div", "dl", "dt", "em", "font", "h1", "h2", "h3", "hr", "i", "img", "ins", "li", "ol", "p", "pre", "q", "s", "small", "span", "strike", "strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul"]
+ELEMENTS = (
+    frozenset(["a", "abbr", "address", "b", "big", "blockquote", "br", "caption", "center"])
+    | {"code", "col", "colgroup", "dd", "del", "div", "dl", "dt", "em"}
+    | {"font", "h1", "h2", "h3", "hr", "i", "img", "ins", "li"}
+    | {"ol", "p", "pre", "q", "s", "small", "span", "strike", "strong"}
+    | {"sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr"}
+    | {"tt", "u", "ul"}
 )
-ATTRIBUTES = frozenset(
-    ["align", "alt", "bgcolor", "border", "cellpadding", "cellspacing", "color", "colspan", "dir", "face", "height", "href", "lang", "rel", "rowspan", "size", "src", "start", "style", "target", "title", "type", "valign", "value", "width"]
+ATTRIBUTES = (
+    frozenset(
+        ["align", "alt", "bgcolor", "border", "cellpadding", "cellspacing", "color", "colspan"]
+    )
+    | {"dir", "face", "height", "href", "lang", "rel", "rowspan", "size"}
+    | {"src", "start", "style", "target", "title", "type", "valign", "value"}
+    | {"width"}
 )
 
 
@@ -51,7 +61,7 @@ def check_inert(markup: str) -> None:
         ("<p>Bonjour <b>gras</b> &eacute; &amp; co</p>", None),
         ('<table border="1"><tbody><tr><td colspan="2">a</td></tr></tbody></table>', None),
         ('<font color="red" size="2" face="Arial">a</font>', None),
-        ('<p style="color: red">a</p>', None),
+        ('<p style="color:red">a</p>', '<p style="color: red;">a</p>'),
         ("<html><head><title>t</title></head><body bgcolor=red>a</body></html>", "a"),
         ("a<!-- x -->b<![if !mso]>c<![endif]>", "abc"),
         ("<o:p>a</o:p>", "a"),
@@ -62,6 +72,7 @@ def check_inert(markup: str) -> None:
         ("<pre><b>a</b></pre>", None),
         ("<a title='x\"y'>a</a>", '<a title="x&quot;y">a</a>'),
         ("<p>a<p>b", "<p>a</p><p>b</p>"),
+        ('<b style="width: 1px;">a</b><b style="width: 1px;">b</b>', None),
         ("", ""),
     ],
 )
@@ -75,18 +86,9 @@ def test_ordinary_markup_stays(markup, expected):
 @pytest.mark.parametrize(
     "name",
     [
-        "script",
-        "style",
-        "title",
-        "textarea",
-        "template",
-        "noscript",
-        "iframe",
-        "object",
-        "svg",
-        "math",
-    ]
-    + ["select", "video", "audio", "canvas", "button"],
+        *["script", "style", "title", "textarea", "template", "noscript", "iframe", "object"],
+        *["svg", "math", "select", "video", "audio", "canvas", "button"],
+    ],
 )
 def test_dangerous_elements_go_with_their_content(name):
     assert sanitize_html(f"a<{name}>secret</{name}>b").html == "ab"
@@ -101,13 +103,16 @@ PAYLOADS = [
     '<svg><animate attributeName="href " values="javascript:alert(1)"/></svg>',
     '<svg><set attributeName="style" to="x"/></svg>',
     "<svg></p><style><a id='</style><img src=1 onerror=alert(1)>'>",
-    "<math><mtext><table><mglyph><style><!--</style><img title='--&gt;&lt;img src=1 onerror=alert(1)&gt;'>",
+    (
+        "<math><mtext><table><mglyph><style><!--</style>"
+        "<img title='--&gt;&lt;img src=1 onerror=alert(1)&gt;'>"
+    ),
     "<form><math><mtext></form><form><mglyph><style></math><img src onerror=alert(1)>",
     "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
     "<template><img src=x onerror=alert(1)></template>",
     "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
     "<a href='javascript:alert(1)'>a</a>",
-    "<a href='java&#115;cript:alert(1)'>a</a>",
+    "<a href='&#106;avascript:alert(1)'>a</a>",
     "<a href='&#1;javascript:alert(1)'>a</a>",
     "<a href='java\tscript:alert(1)'>a</a>",
     "<a href='data:text/html,<script>alert(1)</script>'>a</a>",
@@ -259,7 +264,7 @@ def test_slow_markup_is_given_up_in_time(markup, monkeypatch):
 
 def test_slow_filtering_is_given_up_too(monkeypatch):
     moments = iter([0.0] * 12 + [100.0] * 100)
-    monkeypatch.setattr(sanitize.time, "monotonic", lambda: next(moments))
+    monkeypatch.setattr("webmail.mime.sanitize.time.monotonic", lambda: next(moments))
     assert sanitize_html("<p>a</p>").refused == "too-slow"
 
 

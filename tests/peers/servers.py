@@ -37,11 +37,19 @@ def running_listener():
         thread.join(10)
 
 
+def _hang_up(connection):
+    """The other side sees the end now, whoever still holds the socket."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+    connection.close()
+
+
 class ScriptedPeer:
     """A peer's SMTP server that answers as told and remembers all it was given.
 
     ``replies`` maps a verb (``greeting``, ``EHLO``, ``STARTTLS``, ``MAIL``, ``RCPT``, ``DATA``, ``dot``) to a list of answers, used
-    in turn; the last one stays. An answer of ``None`` cuts the connection; ``"silence"`` says nothing at all.
+    in turn; the last one stays. An answer of ``None`` cuts the connection; ``"silence"`` says nothing at all; ``"554 no|cut"`` answers,
+    then cuts. The verb ``content`` with ``None`` cuts in the middle of a letter.
     """
 
     def __init__(self, context, *, replies=None, offers=("STARTTLS", "SIZE 36700160", "8BITMIME")):
@@ -60,7 +68,7 @@ class ScriptedPeer:
     def close(self):
         self._socket.close()
         for connection in self._tls_connections:
-            connection.close()
+            _hang_up(connection)
 
     def _serve(self):
         while True:
@@ -78,19 +86,24 @@ class ScriptedPeer:
         return script.pop(0) if len(script) > 1 else script[0]
 
     def _converse(self, connection):
-        with contextlib.suppress(OSError, ssl.SSLError, ConnectionError), connection:
-            self._talk(connection)
+        with contextlib.ExitStack() as ends:
+            ends.enter_context(contextlib.suppress(OSError, ssl.SSLError, ConnectionError))
+            ends.enter_context(connection)
+            self._talk(connection, ends)
 
-    def _talk(self, connection):
-        file = connection.makefile("rwb", buffering=0)
+    def _talk(self, connection, ends):
+        file = ends.enter_context(connection.makefile("rwb", buffering=0))
 
         def say(verb, default):
             answer = self._answer(verb, default)
             if answer is None:
                 raise ConnectionError
+            answer, _, then = answer.partition("|")
             if answer != "silence":
-                file.write(answer.encode() + b"\r\n")
-            return answer or ""
+                file.write(answer.encode("latin-1") + b"\r\n")
+            if then == "cut":
+                raise ConnectionError
+            return answer
 
         say("greeting", "220 peer ready")
         sender, recipients, is_tls = "", [], False
@@ -106,7 +119,8 @@ class ScriptedPeer:
                     continue
                 connection = self.context.wrap_socket(connection, server_side=True)
                 self._tls_connections.append(connection)
-                file, is_tls = connection.makefile("rwb", buffering=0), True
+                ends.callback(_hang_up, connection)
+                file, is_tls = ends.enter_context(connection.makefile("rwb", buffering=0)), True
             elif verb == "MAIL":
                 sender, recipients = command, []
                 say("MAIL", "250 2.1.0 ok")
@@ -117,6 +131,8 @@ class ScriptedPeer:
                 if not say("DATA", "354 go").startswith("354"):
                     continue
                 content = b""
+                if self._answer("content", "") is None:
+                    raise ConnectionError
                 while not (content.endswith(b"\r\n.\r\n") or content == b".\r\n"):
                     piece = file.readline()
                     if not piece:

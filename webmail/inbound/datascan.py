@@ -43,10 +43,14 @@ class DataScanner:
 
     def _safe_cut(self) -> int:
         """How much may leave: never part of a possible end, and never a line end without what
-        follows it.
+        follows it. Bounded: however many empty lines come, only a few bytes wait.
         """
         cut = max(len(self._buffer) - len(_END) + 1, 0)
-        while cut and self._buffer[cut - 1] in b"\r\n":
+        # No line end is cut in two, and a dot stays with the line end that it is stuffed after.
+        while cut and (
+            self._buffer[cut - 1 : cut + 1] == b"\r\n"
+            or self._buffer[max(cut - 2, 0) : cut + 1] == b"\r\n."
+        ):
             cut -= 1
         return cut
 

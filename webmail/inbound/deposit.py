@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, transaction
 
 from accounts.audit.events import Event
 from accounts.audit.record import record_event
 from webmail.mailbox.changes import note_change
 from webmail.mailbox.filing import StoredPart, add_parts, add_people, find_thread, folder_of
-from webmail.mailbox.reading import make_reading
+from webmail.mailbox.reading import make_reading, text_of
 from webmail.mime.addresses import domain_of
 from webmail.mime.compose import received_header
 from webmail.mime.quoting import snippet
@@ -54,7 +54,7 @@ class _Stored:
 
 
 def deposit_message(mailbox: Mailbox, arrival: Arrival) -> Message:
-    """The message as it lies in ``mailbox``: newly deposited, or the one an earlier run left there."""
+    """The message as it lies in ``mailbox``: newly deposited, or left there by an earlier run."""
     digest = content_hash(mailbox, hashlib.sha256(arrival.raw).digest())
     earlier = _find(mailbox, arrival, digest)
     if earlier is not None:
@@ -63,8 +63,9 @@ def deposit_message(mailbox: Mailbox, arrival: Arrival) -> Message:
     try:
         with transaction.atomic():
             return _write_rows(mailbox, arrival, stored, digest)
-    except IntegrityError:
-        # Another worker deposited the same message between our look and our insert.
+    except DatabaseError:
+        # Another worker deposited the same message between our look and our insert, or there is no
+        # deposit: either way nothing of ours stays behind, counted and without a message.
         for blob in stored.blobs():
             release_blob(blob)
         earlier = _find(mailbox, arrival, digest)
@@ -142,7 +143,7 @@ def _write_rows(mailbox: Mailbox, arrival: Arrival, stored: _Stored, digest: str
         attachment_count=len(files),
         sealed_from=seal_person(mailbox, author),
         sealed_subject=seal_text(mailbox, "subject", parsed.subject),
-        sealed_snippet=seal_text(mailbox, "snippet", snippet(parsed.text)),
+        sealed_snippet=seal_text(mailbox, "snippet", snippet(text_of(parsed))),
         source=stored.source,
         reading=stored.reading,
         reading_version=RULES_VERSION,

@@ -4,6 +4,7 @@ is told. Bytes in, bytes out.
 It knows no row, no mailbox and no peer.
 """
 
+import contextlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ class SpoolFile:
         return self._encoder.size
 
     def write(self, piece: bytes) -> None:
-        """Raises ``OSError`` when the disk is full or broken; the caller discards and answers 4xx."""
+        """Raises ``OSError`` when the disk is full or broken; the caller discards, answers 4xx."""
         if frames := self._encoder.add(piece):
             self._file.write(frames)
 
@@ -57,10 +58,11 @@ class SpoolFile:
         sync_folder(Path(settings.SPOOL_DIR))
 
     def discard(self) -> None:
-        try:
+        # Closing writes what is buffered; on a full disk that fails once more, and it is thrown
+        # away anyway.
+        with contextlib.suppress(OSError):
             self._file.close()
-        finally:
-            _path(self.name).unlink(missing_ok=True)
+        _path(self.name).unlink(missing_ok=True)
 
 
 def read_spool_file(name: str, wrapped_key: bytes | memoryview) -> bytes:

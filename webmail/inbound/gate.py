@@ -15,14 +15,17 @@ from accounts.audit.record import record_event
 from directory.trust.certificates import CertificateError, PeerIdentity, Problem, identify_peer
 from directory.trust.whitelist import WhitelistStale, check_fresh, is_listed, is_trusted
 from webmail.mime.addresses import domain_of, normalise_address
+from webmail.mime.envelope import parse_header_addresses
+from webmail.mime.headers import split_headers
 from webmail.models import Mailbox, MailboxKind, MailboxStatus
 
 NULL_SENDER = ""
+HEADER_BYTES = 256 * 1024  # A longer header section is refused: not all of it is looked at.
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An SMTP answer: code, enhanced code (RFC 3463), text. ``reason`` is the slug for the trail."""
+    """An SMTP answer: code, enhanced code (RFC 3463), text; ``reason`` is a slug for the trail."""
 
     code: int
     enhanced: str
@@ -137,6 +140,17 @@ def check_author(peer: Peer, sender: str, authors: tuple[str, ...]) -> None:
             raise RefusedError(
                 Reply(550, "5.7.1", "From: is not in the sender's domain", "foreign_author")
             )
+
+
+def header_authors(head: bytes) -> tuple[str, ...] | None:
+    """Every address any From header of ``head`` names; ``None`` when the header goes on after it,
+    so that a later From would be shown to the reader and never checked.
+    """
+    headers, body = split_headers(head, 0, len(head))
+    is_whole = head[:body].endswith(b"\r\n\r\n") or b"\n" in head[body:]
+    if len(head) >= HEADER_BYTES and not is_whole:
+        return None
+    return tuple(one.address for one in parse_header_addresses(headers.all("From")))
 
 
 def too_big() -> RefusedError:

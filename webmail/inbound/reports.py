@@ -57,9 +57,12 @@ def _apply(report: Report, status: DeliveryStatus, delivery: Delivery) -> None:
         enhanced_code=status.status[:12],
         diagnostic=status.diagnostic[:1000],
     )
-    if report.kind == "mdn":
-        tracking.note_read(delivery, outcome)
-    elif status.action == "failed":
+    if status.action == "failed":
+        # Of a disposition report too: «processed/error» says that software could not take the
+        # letter in.
         tracking.note_failed(delivery, outcome)
+    elif report.kind == "mdn" and status.diagnostic == "displayed":
+        # RFC 8098 §3.2.6.2: only «displayed» says that it was shown to a person.
+        tracking.note_read(delivery, outcome)
     elif status.action == "delivered":
         tracking.note_delivered(delivery, outcome)

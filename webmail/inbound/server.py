@@ -1,4 +1,4 @@
-"""Listens for peers: one socket, a bounded number of conversations. It knows sockets, no message."""
+"""Listens for peers: one socket, a bounded number of conversations. Knows sockets, no message."""
 
 import asyncio
 import logging
@@ -31,10 +31,13 @@ class Listener:
             self._server.close()
 
     def _conversation(self) -> TrustSpaceSMTP:
-        self._open += 1
-        return TrustSpaceSMTP(
-            on_close=self._closed, is_over_limit=self._open > settings.SMTP_CONNECTION_LIMIT
+        conversation = TrustSpaceSMTP(
+            on_close=self._closed, is_over_limit=self._open >= settings.SMTP_CONNECTION_LIMIT
         )
+        # Counted last: a conversation that cannot begin (our own certificate cannot be read) has
+        # no end either.
+        self._open += 1
+        return conversation
 
     def _closed(self) -> None:
         self._open -= 1

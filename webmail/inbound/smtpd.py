@@ -23,15 +23,12 @@ from webmail.inbound.files import SpoolFile
 from webmail.inbound.gate import NULL_SENDER, Peer, RefusedError, Reply
 from webmail.inbound.spool import Origin, SpoolRecipient, commit_to_spool
 from webmail.mime.addresses import domain_of
-from webmail.mime.envelope import parse_header_addresses
-from webmail.mime.headers import split_headers
 from webmail.models import Mailbox
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _CHUNK: Final = 64 * 1024
-_HEADER_BYTES: Final = 256 * 1024  # Enough to find From:, whatever came before it.
 _PATH: Final = re.compile(
     r"(?P<verb>FROM|TO):\s*<(?P<path>[^<>\s]*)>(?P<params>.*)\Z", re.IGNORECASE | re.DOTALL
 )
@@ -111,7 +108,7 @@ class TrustSpaceSMTP(SMTP):
     async def push(self, status: str | bytes) -> None:
         text = status.decode("ascii") if isinstance(status, bytes) else status
         bare = _BARE_REPLY.match(text)
-        if bare and text[:3] in _GENERAL and self.session and self.session.host_name is not None:
+        if bare and text[:3] in _GENERAL:
             text = f"{text[:3]} {_GENERAL[text[:3]]} {bare[3]}"
         await super().push(text)
 
@@ -151,6 +148,11 @@ class TrustSpaceSMTP(SMTP):
         for line in lines[:-1]:
             await super().push(f"250-{line}")
         await super().push(f"250 {lines[-1]}")
+
+    async def smtp_HELO(self, hostname: str) -> None:  # noqa: N802
+        # RFC 5321 §4.1.4: it begins anew, as EHLO does.
+        self._proved.reset()
+        await super().smtp_HELO(hostname)
 
     async def smtp_RSET(self, arg: str) -> None:  # noqa: N802
         self._proved.reset()
@@ -241,6 +243,9 @@ class TrustSpaceSMTP(SMTP):
         await self._refuse(refusal, domain_of(sender))
         if refusal.reason == "bare_line_end":
             self._writer.close()
+            # Ends aiosmtpd's loop: what was pipelined may be a message that is no message, so it is
+            # not even looked at.
+            self.transport = None
 
     async def _receive(self, file: SpoolFile) -> tuple[Reply | None, bytes]:
         """Stream DATA into the spool file to its end. A refusal is kept until then: RFC 5321 §4.2.5
@@ -255,8 +260,8 @@ class TrustSpaceSMTP(SMTP):
                 raise ConnectionResetError("the peer left in the middle of DATA")
             self._reset_timeout()
             scanned = scanner.feed(chunk)
-            if len(head) < _HEADER_BYTES:
-                head += scanned.content[: _HEADER_BYTES - len(head)]
+            if len(head) < gate.HEADER_BYTES:
+                head += scanned.content[: gate.HEADER_BYTES - len(head)]
             if refusal is None:
                 refusal = _write(file, scanned.content, scanner)
             if scanned.is_end:
@@ -271,7 +276,9 @@ class TrustSpaceSMTP(SMTP):
         self._reader._buffer[:0] = pipelined  # type: ignore[attr-defined]  # noqa: SLF001
 
     async def _check_author(self, head: bytes) -> Reply | None:
-        authors = header_authors(head)
+        authors = gate.header_authors(head)
+        if authors is None:
+            return Reply(554, "5.6.0", "header section too long", "header_too_long")
         try:
             await _in_thread(
                 gate.check_author, self._known_peer(), self._proved.sender or NULL_SENDER, authors
@@ -294,7 +301,8 @@ class TrustSpaceSMTP(SMTP):
         )
         recipients = [SpoolRecipient(mailbox) for mailbox in proved.mailboxes.values()]
         try:
-            await _in_thread(commit_to_spool, file, origin, recipients)
+            # Shielded: a peer that leaves now must not leave a file that nobody commits or removes.
+            await asyncio.shield(_in_thread(commit_to_spool, file, origin, recipients))
         except OSError:
             logger.error("event=spool_write_failed")  # noqa: TRY400  (A trace may quote paths; the class is enough.)
             return _DISK
@@ -362,19 +370,13 @@ def _parse_path(arg: str | None, verb: str) -> tuple[str, dict[str, str]] | None
     if match is None or match["verb"].upper() != verb or len(match["path"]) > 320:  # noqa: PLR2004
         return None
     path = match["path"]
-    if path and ("@" not in path or not path.isascii()):
+    if path and ("@" not in path or not path.isascii() or not path.isprintable()):
         return None
     params = {}
     for item in match["params"].split():
         key, _, value = item.partition("=")
         params[key.upper()] = value
     return path, params
-
-
-def header_authors(head: bytes) -> tuple[str, ...]:
-    """Every address any From header of ``head`` names."""
-    headers, _body = split_headers(head, 0, len(head))
-    return tuple(one.address for one in parse_header_addresses(headers.all("From")))
 
 
 async def _in_thread(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:

@@ -12,7 +12,8 @@ from typing import Any
 from django.db import transaction
 
 from webmail.mime.parse import parse_message
-from webmail.mime.sanitize import RULES_VERSION, sanitize_html
+from webmail.mime.quoting import html_to_text
+from webmail.mime.sanitize import RULES_VERSION, sanitize_message
 from webmail.mime.types import Address, ParsedMessage
 from webmail.models import Attachment, Blob, Mailbox, Message, Recipient
 from webmail.store.blobs import read_blob, release_blob, write_blob
@@ -34,6 +35,7 @@ __all__ = [
     "snippet_of",
     "source_of",
     "subject_of",
+    "text_of",
 ]
 
 
@@ -61,15 +63,15 @@ class Reading:
         return cls(reply_to=people, defects=defects, **values)
 
 
+def text_of(parsed: ParsedMessage) -> str:
+    """The letter's plain text; of a letter that came as HTML alone, the words of it."""
+    return parsed.text or html_to_text(parsed.html_raw)
+
+
 def make_reading(parsed: ParsedMessage) -> Reading:
-    images = {
-        part.content_id: (part.declared_type, part.content)
-        for part in parsed.attachments
-        if part.inline and part.content_id
-    }
-    clean = sanitize_html(parsed.html_raw, images) if parsed.html_raw else None
+    clean = sanitize_message(parsed) if parsed.html_raw else None
     return Reading(
-        text=parsed.text,
+        text=text_of(parsed),
         html=clean.html if clean else "",
         refused=clean.refused if clean else "",
         blocked_images=clean.blocked_images if clean else 0,

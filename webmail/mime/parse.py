@@ -147,7 +147,8 @@ def _join(bodies: list[_Body]) -> _Body:
         pieces = [body.text or html_to_text(body.html) for body in bodies]
         texts = "\n\n".join(piece.strip("\n") for piece in pieces if piece.strip())
     if any(body.html for body in bodies):
-        html_form = "\n".join(body.html or _escape(body.text) for body in bodies)
+        forms = [body.html or _escape(body.text) for body in bodies]
+        html_form = "\n".join(form for form in forms if form)
     return _Body(texts, html_form)
 
 
@@ -192,9 +193,7 @@ def _read_attachment(part: Part, number: int) -> Attachment:
 
 
 def _mark_inline(attachments: list[Attachment], markup: str) -> tuple[Attachment, ...]:
-    """Mark the pictures that the HTML part shows; one that it never mentions stays an ordinary
-    file.
-    """
+    """Mark the pictures that the HTML part shows; one that it never mentions stays a file."""
     shown = {unquote(html.unescape(match)) for match in _CID.findall(markup)}
     return tuple(
         Attachment(item.name, item.declared_type, item.content, True, item.content_id)

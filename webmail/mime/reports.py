@@ -186,14 +186,10 @@ def compose_bounce(  # noqa: PLR0913 - the facts of RFC 3464, named one by one.
         b"Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n",
     ]
     status = _status_part(reporting_mta, failures, arrival=arrival)
-    returned = b"Content-Type: text/rfc822-headers\r\n\r\n" + _returned_headers(original_headers)
-    body = multipart(
-        "report",
-        [text_part(text), status, returned],
-        boundary=boundary_for(message_id),
-        parameters=" report-type=delivery-status;",
-    )
-    return b"".join(headers) + body
+    parts = [text_part(text), status, _returned_part(original_headers)]
+    boundary = boundary_for(message_id)
+    parameters = " report-type=delivery-status;"
+    return b"".join(headers) + multipart("report", parts, boundary=boundary, parameters=parameters)
 
 
 def _status_part(
@@ -223,7 +219,7 @@ def _default_status(failure: DeliveryStatus) -> str:
     return {"failed": "5.0.0", "delayed": "4.0.0"}.get(failure.action, "2.0.0")
 
 
-def _returned_headers(original: bytes) -> bytes:
+def _returned_part(original: bytes) -> bytes:
     """Keep the header lines only, in ASCII and short enough, whatever these bytes are.
 
     Nothing below the first empty line is read: a report gives back no content (and no line here can
@@ -238,4 +234,4 @@ def _returned_headers(original: bytes) -> bytes:
         if is_continuation or _HEADER_LINE.match(line):
             plain = re.sub(r"[^\x20-\x7e\t]", "?", decode_undeclared(line))
             kept.append(plain[:990].encode("ascii") + CRLF)
-    return b"".join(kept)
+    return b"Content-Type: text/rfc822-headers\r\n\r\n" + b"".join(kept)

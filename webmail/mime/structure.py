@@ -168,11 +168,9 @@ def _next_line_with(raw: bytes, mark: bytes, start: int, end: int) -> int:
 
 
 def _before_line_end(raw: bytes, position: int) -> int:
-    if raw[position - 1 : position] == b"\n":
-        position -= 1
-        if raw[position - 1 : position] == b"\r":
-            position -= 1
-    return position
+    """Return where the line end before this beginning of a line begins."""
+    position -= 1
+    return position - 1 if raw[position - 1 : position] == b"\r" else position
 
 
 def _decode_content(walk: Walk, headers: HeaderBlock, content: bytes) -> bytes:

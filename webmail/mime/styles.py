@@ -66,7 +66,8 @@ PROPERTIES: Final = frozenset(
 )
 _FUNCTIONS: Final = frozenset(["rgb", "rgba", "hsl", "hsla"])
 _NUMBERS: Final = frozenset(["number", "dimension", "percentage"])
-_PLAIN: Final = frozenset(["ident", "hash", "whitespace", "comment"])
+_WORDS: Final = frozenset(["ident", "hash", "string"])
+_SPECIAL: Final = frozenset("<>&\"'\\;{}()@\N{REPLACEMENT CHARACTER}")
 
 
 def clean_style(value: str) -> str:
@@ -84,7 +85,7 @@ def clean_style(value: str) -> str:
         html.unescape(value), skip_comments=True, skip_whitespace=True
     ):
         if node.type == "declaration" and node.lower_name in PROPERTIES and _is_plain(node.value):
-            text = tinycss2.serialize(_without_comments(node.value)).strip()
+            text = " ".join(tinycss2.serialize(_without_comments(node.value)).split())
             kept.pop(node.lower_name, None)
             if text:
                 kept[node.lower_name] = text
@@ -105,9 +106,9 @@ def _is_plain_node(node: Any, *, is_nested: bool) -> bool:
         # A negative margin or indent draws over what is not the letter's, or hides words from the
         # reader.
         return bool(0 <= node.value < 100_000)  # noqa: PLR2004 - no box of a letter is larger.
-    if kind in _PLAIN:
-        return _is_word(getattr(node, "value", ""))
-    if kind == "string":
+    if kind in {"whitespace", "comment"}:
+        return True
+    if kind in _WORDS:
         return _is_word(node.value)
     if kind == "literal":
         return node.value in {",", "/"}
@@ -123,4 +124,4 @@ def _is_word(value: str) -> bool:
     """Whether this needs no escape in CSS and none in an attribute, so that it reads the same
     everywhere.
     """
-    return not set(value) & set("<>&\"'\\;{}()@") and value.isprintable() | value.isspace()
+    return not set(value) & _SPECIAL and value.isprintable()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 _LETTERS_PER_RUN = 200
 _HOURLY = timedelta(hours=1)
+_OUR_OWN = "internal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +112,17 @@ def _attempt(claim: Claim, line: PeerLine) -> None:
             "event=delivery_failed message=%s error=%s", claim.message.pk, type(error).__name__
         )
         line.close()
-        _write_broken(claim, TransportError("internal"), line)
+        _write_broken(claim, TransportError(_OUR_OWN), line)
 
 
 def _hand_over(claim: Claim, line: PeerLine) -> None:
     conversation = line.conversation()
 
     def before_dot() -> None:
-        for delivery in claim.deliveries:
-            tracking.note_final_dot(delivery, token=claim.token)
+        # All or none: a lease lost for one recipient leaves no mark on the others.
+        with transaction.atomic():
+            for delivery in claim.deliveries:
+                tracking.note_final_dot(delivery, token=claim.token)
 
     letter = Letter(
         sender=claim.message.from_address,
@@ -167,7 +171,11 @@ def _write_broken(claim: Claim, error: TransportError, line: PeerLine) -> None:
         if error.permanent:
             _fail(delivery, outcome, claim.token)
         else:
-            _defer(delivery, outcome, claim.token, is_uncertain=error.after_dot)
+            # A failure of our own may come after the dot: the row knows whether it had left.
+            is_uncertain = error.after_dot or (
+                error.reason == _OUR_OWN and delivery.dot_at is not None
+            )
+            _defer(delivery, outcome, claim.token, is_uncertain=is_uncertain)
 
 
 def _defer(delivery: Delivery, outcome: Outcome, token: str, *, is_uncertain: bool) -> None:

@@ -93,7 +93,7 @@ def _sealed(mailbox: Mailbox, text: DraftText) -> dict[str, bytes]:
 
 def move_draft(draft: Message, mailbox: Mailbox, actor: User) -> Message:
     """The same draft under another sender: written anew with that box's key, then the first one
-    goes.
+    goes. Raises ``DraftGoneError`` and leaves no copy when it is no draft any more.
     """
     copy = create_draft(mailbox, actor, draft_text(draft), compose_key=draft.compose_key)
     attach_files(
@@ -103,7 +103,12 @@ def move_draft(draft: Message, mailbox: Mailbox, actor: User) -> Message:
             for part in draft.attachments.select_related("blob", "message__mailbox")
         ],
     )
-    discard_draft(draft, actor)
+    try:
+        discard_draft(draft, actor)
+    except DraftGoneError:
+        # Sent or discarded meanwhile: the letter is there already, a second one must not stay.
+        discard_draft(copy, actor)
+        raise
     return copy
 
 
@@ -152,9 +157,14 @@ def _count_files(draft: Message) -> None:
 
 @transaction.atomic
 def detach_file(draft: Message, attachment: Attachment) -> None:
+    """Take the file out. A second click finds it gone: nothing is released twice. Raises
+    ``DraftGoneError`` like ``save_draft``.
+    """
     _count_files(draft)
     blob, size = attachment.blob, attachment.size
-    attachment.delete()
+    deleted, _ = draft.attachments.filter(pk=attachment.pk).delete()
+    if not deleted:
+        return
     release_blob(blob)
     _count_files(draft)
     note_change(draft.mailbox_id, used_bytes=-size)

@@ -18,7 +18,9 @@ from webmail.tracking import Outcome
 
 
 def deliver_locally(message: Message, deliveries: Sequence[Delivery], *, token: str) -> None:
-    """Spool one copy for all open boxes; a box that is gone or full fails for that recipient alone."""
+    """Spool one copy for all open boxes; a box that is gone or full fails for that recipient
+    alone.
+    """
     content = source_of(message)
     ready: list[tuple[Delivery, SpoolRecipient]] = []
     for delivery in deliveries:

@@ -50,6 +50,8 @@ class PeerLine:
 
     def conversation(self) -> Conversation:
         """Raises ``TransportError`` when no host of the domain can be reached and trusted."""
+        if self._open is not None and not self._open.is_open:
+            self.close()
         if self._open is None:
             self._open = self._connect()
         return self._open
@@ -67,7 +69,13 @@ class PeerLine:
             raise TransportError(error.reason, permanent=error.permanent) from None
         last = TransportError("unreachable")
         for host in hosts:
-            self._facts["peer_host"] = f"{host.name}:{host.port}"
+            # What was learnt of one host is not said of the next.
+            self._facts = PeerFacts(
+                peer_host=f"{host.name}:{host.port}",
+                peer_dn="",
+                tls_version="",
+                whitelist_version=version,
+            )
             try:
                 conversation = connect(
                     host.name,
@@ -82,7 +90,7 @@ class PeerLine:
                 last = error
                 continue
             try:
-                self._check_trust(conversation, version)
+                self._check_trust(conversation)
             except TransportError as error:
                 # QUIT before MAIL FROM: an untrusted peer learns nothing of the letter, not even
                 # its envelope.
@@ -92,12 +100,11 @@ class PeerLine:
             return conversation
         raise last
 
-    def _check_trust(self, conversation: Conversation, version: int) -> None:
+    def _check_trust(self, conversation: Conversation) -> None:
         """Chain, dates, usage, revocation, then the full name against the list for this very
         domain.
         """
         self._facts["tls_version"] = conversation.tls_version
-        self._facts["whitelist_version"] = version
         try:
             identity = identify_peer(conversation.certificate)
         except CertificateError as error:

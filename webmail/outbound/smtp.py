@@ -82,6 +82,11 @@ class Conversation:
         self.tls_version = tls_version
         self._is_in_data = False
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the line still stands, as far as we noticed."""
+        return self._smtp.sock is not None
+
     def __enter__(self) -> Self:
         return self
 
@@ -107,11 +112,11 @@ class Conversation:
             refusals = self._envelope(letter)
             taken = [one for one in letter.recipients if one not in refusals]
             if not taken:
-                self._command("RSET")
+                self._reset()
                 return refusals
-            code, text = self._smtp.docmd("DATA")
-            if code != 354:  # noqa: PLR2004  (RFC 5321 §4.2.5: the only go-ahead.)
-                return refusals | dict.fromkeys(taken, _reply(code, text))
+            answer = _reply(*self._smtp.docmd("DATA"))
+            if answer.code != 354:  # noqa: PLR2004  (RFC 5321 §4.2.5: the only go-ahead.)
+                return refusals | dict.fromkeys(taken, _refusal(answer))
             self._is_in_data = True
             self._smtp.send(_wire_form(letter.content))
             before_dot()
@@ -121,9 +126,7 @@ class Conversation:
             self._is_in_data = False
         except (OSError, smtplib.SMTPException) as error:
             raise _broken(error, after_dot=dot_may_be_out) from None
-        if answer.code < 200 or answer.code >= 600:  # noqa: PLR2004
-            raise TransportError("protocol", reply=answer, after_dot=True)
-        return refusals | dict.fromkeys(taken, answer)
+        return refusals | dict.fromkeys(taken, _checked(answer, after_dot=True))
 
     def _envelope(self, letter: Letter) -> dict[str, PeerReply]:
         """MAIL and RCPT; the recipients that were refused, with the peer's words. A refused MAIL
@@ -134,7 +137,7 @@ class Conversation:
             options.append(f"SIZE={len(letter.content)}")
         answer = self._command(f"MAIL FROM:<{letter.sender}>", *options)
         if not answer.is_ok:
-            self._command("RSET")
+            self._reset()
             return dict.fromkeys(letter.recipients, answer)
         refusals = {}
         for recipient in letter.recipients:
@@ -143,13 +146,17 @@ class Conversation:
                 refusals[recipient] = answer
         return refusals
 
+    def _reset(self) -> None:
+        """End a transaction whose answers are known. A peer that hangs up after its refusal takes
+        nothing of them back; only the line is lost.
+        """
+        try:
+            self._command("RSET")
+        except (OSError, smtplib.SMTPException, TransportError):
+            self._smtp.close()
+
     def _command(self, command: str, *options: str) -> PeerReply:
-        answer = _reply(*self._smtp.docmd(" ".join((command, *options))))
-        if answer.code == 421:  # noqa: PLR2004  (RFC 5321 §3.8: the peer is closing.)
-            raise TransportError("peer_closing", reply=answer)
-        if answer.code < 200 or 300 <= answer.code < 400 or answer.code >= 600:  # noqa: PLR2004
-            raise TransportError("protocol", reply=answer)
-        return answer
+        return _checked(_reply(*self._smtp.docmd(" ".join((command, *options)))))
 
 
 def connect(
@@ -246,6 +253,24 @@ def _reply(code: int, text: bytes) -> PeerReply:
     return PeerReply(code, "", line)
 
 
+def _checked(answer: PeerReply, *, after_dot: bool = False) -> PeerReply:
+    """The answer, if it is one that ends a command. Raises ``TransportError`` otherwise."""
+    if answer.code == 421:  # noqa: PLR2004  (RFC 5321 §3.8: the peer is closing, and took nothing.)
+        raise TransportError("peer_closing", reply=answer)
+    if answer.is_ok or 400 <= answer.code < 600:  # noqa: PLR2004
+        return answer
+    raise TransportError("protocol", reply=answer, after_dot=after_dot)
+
+
+def _refusal(answer: PeerReply) -> PeerReply:
+    """An answer that stands where a go-ahead should: a 2xx accepts nothing, since nothing was
+    sent yet.
+    """
+    if answer.is_ok:
+        raise TransportError("protocol", reply=answer)
+    return _checked(answer)
+
+
 def _broken(error: Exception, *, after_dot: bool) -> TransportError:  # noqa: PLR0911  (A table of types.)
     """Classify what smtplib and the socket raise: all of it is temporary, none of it proves
     anything about the letter.
@@ -254,7 +279,8 @@ def _broken(error: Exception, *, after_dot: bool) -> TransportError:  # noqa: PL
         return TransportError("untrusted_peer", after_dot=after_dot)
     if isinstance(error, ssl.SSLError):
         return TransportError("tls", after_dot=after_dot)
-    if isinstance(error, TimeoutError):
+    # smtplib reports a time-out as a lost connection, and keeps the truth as its context.
+    if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
         return TransportError("timeout", after_dot=after_dot)
     if isinstance(error, socket.gaierror):
         return TransportError("dns_unavailable", after_dot=after_dot)

@@ -103,7 +103,9 @@ def _size_problems(draft: Message, text: DraftText) -> list[Problem]:
 
 
 def _answered(draft: Message, text: DraftText) -> Message | None:
-    """The message this one answers, if it lies in the same box: identities of two boxes never mix."""
+    """The message this one answers, if it lies in the same box: identities of two boxes never
+    mix.
+    """
     if not text.in_reply_to:
         return None
     return (

@@ -18,7 +18,9 @@ logger = logging.getLogger(__name__)
 
 
 def ring_domain(domain: str) -> None:
-    """Wake a worker for one peer. A bell that cannot ring loses nothing: the sweep finds the rows."""
+    """Wake a worker for one peer. A bell that cannot ring loses nothing: the sweep finds the
+    rows.
+    """
     try:
         drain_peer.apply_async((domain,), retry=False)
     except (OperationalError, OSError) as error:

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import F
 
 from webmail.models import Blob, Mailbox
-from webmail.store.frames import decode_frames, encode_frames
+from webmail.store.frames import DamagedContentError, decode_frames, encode_frames
 from webmail.store.sealed import content_hash, mailbox_key
 
 _PIECE = 1024 * 1024
@@ -55,7 +55,8 @@ def write_blob(mailbox: Mailbox, content: bytes) -> Blob:
     )
     saved = storages["blobs"].save(name, _EncryptedFile(frames, name))
     with transaction.atomic():
-        blob, is_new = Blob.objects.get_or_create(
+        # Locked, so that it is not released between being found and being counted.
+        blob, is_new = Blob.objects.select_for_update().get_or_create(
             mailbox=mailbox,
             content_hash=hashed,
             defaults={"name": saved, "size": len(content), "references": 1},
@@ -75,8 +76,12 @@ def read_blob(blob: Blob, mailbox: Mailbox) -> bytes:
 
 
 def iter_blob(blob: Blob, mailbox: Mailbox) -> Iterator[bytes]:
-    """The content frame by frame, in constant memory."""
-    with storages["blobs"].open(blob.name) as file:
+    """The content frame by frame, in constant memory. Raises as ``read_blob`` does."""
+    try:
+        opened = storages["blobs"].open(blob.name)
+    except FileNotFoundError:
+        raise DamagedContentError("the content is not in the storage") from None
+    with opened as file:
         yield from decode_frames(file, mailbox_key(mailbox), blob.name.encode())
 
 

@@ -36,11 +36,11 @@ class Readable(Protocol):
 
 
 class DamagedContentError(Exception):
-    """Stored bytes do not open: altered, cut, or under another key. Nothing of them may be shown."""
+    """Stored bytes do not open: altered, cut, under another key. Nothing of them may be shown."""
 
 
 class FrameEncoder:
-    """Turns pieces of content into encrypted frames, as they come. ``finish`` gives the last one."""
+    """Turns pieces of content into encrypted frames as they come. ``finish`` gives the last one."""
 
     def __init__(self, key: bytes, context: bytes, *, compress: bool) -> None:
         self._salt = secrets.token_bytes(_SALT_BYTES)

@@ -18,7 +18,7 @@ _MASK = "***"
 
 
 def new_mailbox_key(address: str) -> bytes:
-    """A fresh data key for the box at ``address``, wrapped: the value of ``Mailbox.wrapped_key``."""
+    """A fresh data key for the box at ``address``, wrapped: what ``Mailbox.wrapped_key`` holds."""
     return wrap_key(new_key(), _owner(address))
 
 

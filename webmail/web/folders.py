@@ -2,7 +2,7 @@
 an open page asks for.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -143,6 +143,7 @@ def _key(request: HttpRequest) -> Key | None:
 def _moment(text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        # A time at the edge of the calendar may have no counterpart in UTC.
+        return moment.astimezone(UTC) if timezone.is_aware(moment) else None
+    except (ValueError, OverflowError):
         return None
-    return moment if timezone.is_aware(moment) else None

@@ -20,6 +20,13 @@ class _ManyFilesInput(forms.ClearableFileInput):
     allow_multiple_selected = True
 
 
+class _ManyFilesField(forms.FileField):
+    """Several files in one field. The view takes them from the request, within the handler's bound."""
+
+    def clean(self, data: object, initial: object = None) -> object:  # noqa: ARG002
+        return data
+
+
 class ComposeForm(forms.Form):
     mailbox = forms.TypedChoiceField(coerce=int, required=False)
     to = forms.CharField(
@@ -47,7 +54,7 @@ class ComposeForm(forms.Form):
         strip=False,
         widget=forms.Textarea(attrs={"rows": 14}),
     )
-    attachments = forms.FileField(required=False, widget=_ManyFilesInput)
+    attachments = _ManyFilesField(required=False, widget=_ManyFilesInput)
 
     def __init__(self, *args: object, boxes: Sequence[Mailbox], **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
@@ -56,9 +63,6 @@ class ComposeForm(forms.Form):
             field.choices = [(box.pk, f"{box.name} <{box.address}>") for box in boxes]
         if len(boxes) == 1:
             field.widget = forms.HiddenInput()
-        # Several files come in one field; the view reads them from the request, bounded by the
-        # upload handler.
-        self.fields["attachments"].required = False
 
     def draft_text(self, *, in_reply_to: int) -> DraftText:
         """What was typed, as far as it could be read; over-long lines are cut by nobody: the field

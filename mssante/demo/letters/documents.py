@@ -1,5 +1,6 @@
-"""The papers joined to the letters, each a value with its file name. Patients and values are invented."""
+"""The papers joined to the letters, each a value with its file name. All patients are invented."""
 
+from mssante.demo.letters.letter import paragraphs
 from mssante.demo.papers import Paper, Picture, Sheet
 
 _CARDIOLOGY = (
@@ -21,16 +22,22 @@ HOLTER = Paper(
         issuer=_CARDIOLOGY,
         title="Enregistrement Holter de 24 heures",
         about="Mme LEROY Monique, née le 12/03/1979",
-        body=(
-            "Indication : palpitations à l'effort depuis deux mois, sans syncope.",
-            "Rythme sinusal permanent. Fréquence moyenne 74/min, minimale 51/min à 04:10, "
-            "maximale 142/min à 18:25 (montée d'escaliers notée au carnet).",
-            "Extrasystoles supraventriculaires : 412, isolées. Extrasystoles ventriculaires : 1 180, "
-            "monomorphes, sans salve ni couplet. Aucune pause de plus de deux secondes.",
-            "Les palpitations notées au carnet à 11:05 et 18:30 correspondent à des extrasystoles "
-            "ventriculaires isolées.",
-            "Conclusion : pas d'arythmie soutenue. Extrasystolie ventriculaire bénigne, à confronter "
-            "à l'épreuve d'effort et au ionogramme.",
+        body=paragraphs(
+            """
+            Indication : palpitations à l'effort depuis deux mois, sans syncope.
+
+            Rythme sinusal permanent. Fréquence moyenne 74/min, minimale 51/min à 04:10, maximale
+            142/min à 18:25 (montée d'escaliers notée au carnet).
+
+            Extrasystoles supraventriculaires : 412, isolées. Extrasystoles ventriculaires :
+            1 180, monomorphes, sans salve ni couplet. Aucune pause de plus de deux secondes.
+
+            Les palpitations notées au carnet à 11:05 et 18:30 correspondent à des extrasystoles
+            ventriculaires isolées.
+
+            Conclusion : pas d'arythmie soutenue. Extrasystolie ventriculaire bénigne, à
+            confronter à l'épreuve d'effort et au ionogramme.
+            """
         ),
         signature="Dr Camille Martin",
     ),
@@ -41,13 +48,18 @@ LEROY_VISIT = Paper(
         issuer=_PRACTICE,
         title="Compte rendu de consultation",
         about="Mme LEROY Monique, née le 12/03/1979",
-        body=(
-            "Patiente suivie pour une hypertension artérielle, revue après le Holter.",
-            "Palpitations moins fréquentes depuis l'arrêt du café. Pas de douleur thoracique, pas de "
-            "malaise. PA 138/84 mmHg, FC 72/min, poids 68 kg.",
-            "Traitement : périndopril 5 mg le matin, bisoprolol 1,25 mg le matin.",
-            "Conduite : ionogramme demandé, contrôle de la tension à domicile pendant trois jours, "
-            "épreuve d'effort au CH de Valbrune.",
+        body=paragraphs(
+            """
+            Patiente suivie pour une hypertension artérielle, revue après le Holter.
+
+            Palpitations moins fréquentes depuis l'arrêt du café. Pas de douleur thoracique, pas
+            de malaise. PA 138/84 mmHg, FC 72/min, poids 68 kg.
+
+            Traitement : périndopril 5 mg le matin, bisoprolol 1,25 mg le matin.
+
+            Conduite : ionogramme demandé, contrôle de la tension à domicile pendant trois jours,
+            épreuve d'effort au CH de Valbrune.
+            """
         ),
         signature="Dr Hugo Petit",
     ),
@@ -58,17 +70,23 @@ DISCHARGE = Paper(
         issuer=_CARDIOLOGY,
         title="Compte rendu d'hospitalisation",
         about="M. ROUSSEL André, né le 02/07/1941",
-        body=(
-            "Motif : décompensation cardiaque globale sur cardiopathie ischémique, avec prise de "
-            "6 kg en dix jours et orthopnée.",
-            "À l'entrée : PA 148/82 mmHg, FC 96/min irrégulière, SpO2 91 % en air ambiant, crépitants "
-            "des deux bases, œdèmes des membres inférieurs jusqu'aux genoux.",
-            "Examens : NT-proBNP 6 840 ng/l, créatinine 138 µmol/l, troponine stable. Échographie : "
-            "FEVG 35 %, insuffisance mitrale modérée, PAPS 48 mmHg.",
-            "Évolution favorable sous furosémide intraveineux. Poids de sortie : 71,4 kg. Traitement "
-            "repris par sacubitril-valsartan à faible dose.",
-            "À la sortie : régime modérément salé, pesée chaque matin, télésurveillance par Léa "
-            "Fontaine, ionogramme et créatinine à une semaine, consultation à un mois.",
+        body=paragraphs(
+            """
+            Motif : décompensation cardiaque globale sur cardiopathie ischémique, avec prise de 6
+            kg en dix jours et orthopnée.
+
+            À l'entrée : PA 148/82 mmHg, FC 96/min irrégulière, SpO2 91 % en air ambiant,
+            crépitants des deux bases, œdèmes des membres inférieurs jusqu'aux genoux.
+
+            Examens : NT-proBNP 6 840 ng/l, créatinine 138 µmol/l, troponine stable. Échographie :
+            FEVG 35 %, insuffisance mitrale modérée, PAPS 48 mmHg.
+
+            Évolution favorable sous furosémide intraveineux. Poids de sortie : 71,4 kg.
+            Traitement repris par sacubitril-valsartan à faible dose.
+
+            À la sortie : régime modérément salé, pesée chaque matin, télésurveillance par Léa
+            Fontaine, ionogramme et créatinine à une semaine, consultation à un mois.
+            """
         ),
         signature="Dr Camille Martin",
     ),
@@ -96,14 +114,19 @@ ECHO = Paper(
         issuer=_CARDIOLOGY,
         title="Échocardiographie transthoracique",
         about="M. NGUYEN Tran, né le 19/09/1957",
-        body=(
-            "Ventricule gauche non dilaté, non hypertrophié, de cinétique homogène. FEVG 55 % "
-            "(Simpson biplan).",
-            "Valve aortique tricuspide remaniée : Vmax 2,6 m/s, gradient moyen 15 mmHg, surface "
-            "1,6 cm². Insuffisance mitrale minime. Oreillette gauche 36 ml/m².",
-            "Cavités droites normales, PAPS 28 mmHg. Péricarde sec.",
-            "Conclusion : rétrécissement aortique peu serré. Contrôle dans un an, plus tôt en cas de "
-            "dyspnée, de malaise ou de douleur à l'effort.",
+        body=paragraphs(
+            """
+            Ventricule gauche non dilaté, non hypertrophié, de cinétique homogène. FEVG 55 %
+            (Simpson biplan).
+
+            Valve aortique tricuspide remaniée : Vmax 2,6 m/s, gradient moyen 15 mmHg, surface 1,6
+            cm². Insuffisance mitrale minime. Oreillette gauche 36 ml/m².
+
+            Cavités droites normales, PAPS 28 mmHg. Péricarde sec.
+
+            Conclusion : rétrécissement aortique peu serré. Contrôle dans un an, plus tôt en cas
+            de dyspnée, de malaise ou de douleur à l'effort.
+            """
         ),
         signature="Dr Camille Martin",
     ),
@@ -137,12 +160,16 @@ STRESS_TEST = Paper(
         issuer=_CARDIOLOGY,
         title="Épreuve d'effort sur bicyclette",
         about="M. PERRIN Yves, né le 14/05/1964",
-        body=(
-            "Palier de 30 W toutes les trois minutes. Effort arrêté à 150 W pour fatigue des jambes, "
-            "à 88 % de la fréquence maximale théorique.",
-            "Pas de douleur thoracique, pas de modification du segment ST, quelques extrasystoles "
-            "ventriculaires isolées en récupération. PA maximale 192/86 mmHg.",
-            "Conclusion : épreuve sous-maximale négative, cliniquement et électriquement.",
+        body=paragraphs(
+            """
+            Palier de 30 W toutes les trois minutes. Effort arrêté à 150 W pour fatigue des
+            jambes, à 88 % de la fréquence maximale théorique.
+
+            Pas de douleur thoracique, pas de modification du segment ST, quelques extrasystoles
+            ventriculaires isolées en récupération. PA maximale 192/86 mmHg.
+
+            Conclusion : épreuve sous-maximale négative, cliniquement et électriquement.
+            """
         ),
         signature="Dr Camille Martin",
     ),
@@ -234,10 +261,14 @@ EXTRACTION = Paper(
         issuer=_PRACTICE,
         title="Demande d'avis avant soins dentaires",
         about="Mme CHEVALIER Jeanne, née le 08/12/1946",
-        body=(
-            "Fibrillation atriale permanente, apixaban 5 mg matin et soir depuis 2023.",
-            "Extraction de deux dents prévue par son chirurgien-dentiste sous anesthésie locale.",
-            "Créatinine 82 µmol/l, poids 61 kg, pas d'antécédent hémorragique.",
+        body=paragraphs(
+            """
+            Fibrillation atriale permanente, apixaban 5 mg matin et soir depuis 2023.
+
+            Extraction de deux dents prévue par son chirurgien-dentiste sous anesthésie locale.
+
+            Créatinine 82 µmol/l, poids 61 kg, pas d'antécédent hémorragique.
+            """
         ),
         signature="Dr Hugo Petit",
     ),
@@ -255,10 +286,13 @@ SCANNER = Paper(
         issuer=("Imagerie du Parc", "Dr Sarah Lemoine, radiologue"),
         title="Scanner des artères coronaires",
         about="M. PERRIN Yves, né le 14/05/1964",
-        body=(
-            "Acquisition synchronisée après 80 ml de produit iodé, fréquence 58/min. Score calcique "
-            "142 unités Agatston.",
-            "Conclusion : athérome coronaire non obstructif, CAD-RADS 2.",
+        body=paragraphs(
+            """
+            Acquisition synchronisée après 80 ml de produit iodé, fréquence 58/min. Score calcique
+            142 unités Agatston.
+
+            Conclusion : athérome coronaire non obstructif, CAD-RADS 2.
+            """
         ),
         table=SCANNER_ROWS,
         signature="Dr Sarah Lemoine",

@@ -15,6 +15,9 @@ from mssante.demo.papers import Paper
 Outcome = Literal["delivered", "accepted", "read", "mailbox_full"]
 
 _BEFORE_SIGN: Final = re.compile(r" (?=[:;?!»%])")
+_INSIDE_FIGURE: Final = re.compile(
+    r"(?<=\d) (?=\d{3}\b|(?:[nµm]?g|kg|ml|fl|[mµp]mol|mm|m/s|cm²|W|h|ans|jours)\b)"
+)
 _AFTER_QUOTE: Final = re.compile(r"(?<=«) ")
 _NO_BREAK: Final = "\u00a0"
 _OWN_LINE: Final = ("- ", "| ")
@@ -44,7 +47,7 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class DraftLetter:
-    """A letter somebody has not finished: ``writer`` is a login, who may not be the box's holder."""
+    """A letter not finished yet; ``writer`` is a login, and need not be the box's holder."""
 
     box: str
     writer: str
@@ -72,7 +75,13 @@ def prose(text: str) -> str:
     """
     paragraphs = textwrap.dedent(text).strip().split("\n\n")
     joined = "\n\n".join(_unwrap(paragraph) for paragraph in paragraphs)
-    return _AFTER_QUOTE.sub(_NO_BREAK, _BEFORE_SIGN.sub(_NO_BREAK, joined))
+    for gap in (_BEFORE_SIGN, _INSIDE_FIGURE, _AFTER_QUOTE):
+        joined = gap.sub(_NO_BREAK, joined)
+    return joined
+
+
+def paragraphs(text: str) -> tuple[str, ...]:
+    return tuple(prose(text).split("\n\n"))
 
 
 def _unwrap(paragraph: str) -> str:

@@ -1,0 +1,57 @@
+"""Letters on their way out: written and sent by the product's verbs, or a bare row in any state."""
+
+from django.utils import timezone
+
+from tests.factories.letters import PETIT
+from webmail.mailbox.filing import folder_of
+from webmail.models import (
+    Delivery,
+    DeliveryState,
+    FolderRole,
+    Message,
+    MessageState,
+    Recipient,
+    Thread,
+)
+from webmail.outbound.drafts import DraftText, UploadedPart, attach_files, create_draft
+from webmail.outbound.submit import submit_draft
+from webmail.store.blobs import write_blob
+
+PRACTICE_DOMAIN = "cabinet-tilleuls.mssante.example"
+ROY = f"anne.roy@{PRACTICE_DOMAIN}"
+BODY = "Bonjour,\n.\nPLANTED-BODY-7731\nMerci."
+
+
+def write_draft(mailbox, actor, *, to=PETIT, body=BODY, files=(), **fields):
+    text = DraftText(to=to, **{"subject": "Avis", "body": body, **fields})
+    draft = create_draft(mailbox, actor, text)
+    attach_files(draft, [UploadedPart(*file) for file in files])
+    return draft
+
+
+def send(mailbox, actor, **fields):
+    return submit_draft(write_draft(mailbox, actor, **fields), actor)
+
+
+def make_delivery(mailbox, *, state=DeliveryState.QUEUED, address=PETIT, **fields):
+    """A delivery row and the sent letter above it, without asking anybody."""
+    now = timezone.now()
+    message = Message.objects.create(
+        mailbox=mailbox,
+        folder=folder_of(mailbox, FolderRole.SENT),
+        thread=Thread.objects.create(mailbox=mailbox),
+        state=MessageState.SENT,
+        at=now,
+        from_address=mailbox.address,
+        rfc_message_id=f"{now.timestamp()}@ch-valbrune.mssante.example",
+        source=write_blob(mailbox, b"Subject: Avis\r\n\r\nPLANTED-BODY-7731\r\n"),
+    )
+    recipient = Recipient.objects.create(message=message, kind="to", position=0, address=address)
+    row = {"state_at": now, "created_at": now, "next_attempt_at": now, **fields}
+    return Delivery.objects.create(
+        message=message,
+        recipient=recipient,
+        domain=address.rpartition("@")[2],
+        state=state,
+        **row,
+    )

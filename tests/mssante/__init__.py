@@ -1,0 +1,1 @@
+"""The roof: wiring, typed readers, routing between databases."""

@@ -1,0 +1,1 @@
+"""The outgoing road, room by room."""
