@@ -106,7 +106,7 @@ def _host(domain: str) -> str:
 
 def keep_sent(mailbox: Mailbox, written: Written, *, sender: User) -> Message:
     """The author's own copy, with one settled delivery for each recipient."""
-    letter, sent = written.letter, written.message
+    sent = written.message
     source = write_blob(mailbox, written.raw)
     reading = write_blob(mailbox, reading_of_text(sent.text).to_bytes())
     message = Message.objects.create(
@@ -140,13 +140,18 @@ def keep_sent(mailbox: Mailbox, written: Written, *, sender: User) -> Message:
         message_id=message.pk,
         detail={"size": len(written.raw)},
     )
+    _settle_all(message, written)
+    return message
+
+
+def _settle_all(message: Message, written: Written) -> None:
+    sent, outcome = written.message, written.letter.outcome
     add_people(message, RecipientKind.TO, sent.to)
     add_people(message, RecipientKind.CC, sent.cc, first=len(sent.to))
     for recipient in Recipient.objects.filter(message=message):
-        _settle(message, recipient, letter.outcome)
-    if letter.outcome == "mailbox_full":
-        _tell_author(mailbox, written)
-    return message
+        _settle(message, recipient, outcome)
+    if outcome == "mailbox_full":
+        _tell_author(message.mailbox, written)
 
 
 def _keep_files(message: Message, files: Sequence[OutgoingAttachment]) -> int:

@@ -41,7 +41,9 @@ def peer_context(space, key, *, server):
 def practice(trust_space, listener):
     """A client with the practice's certificate, through STARTTLS already."""
     context = peer_context(trust_space, PRACTICE.key, server=False)
-    client = smtplib.SMTP("127.0.0.1", listener, local_hostname="mss.cabinet-tilleuls.example", timeout=10)
+    client = smtplib.SMTP(
+        "127.0.0.1", listener, local_hostname="mss.cabinet-tilleuls.example", timeout=10
+    )
     client.starttls(context=context)
     client.ehlo()
     yield client

@@ -24,7 +24,7 @@ def test_letter_reaches_the_peer_and_is_accepted(martin_box, dr_martin, make_pee
     drain_peer("cabinet-tilleuls.mssante.example")
     delivery = letter.deliveries.get()
     assert delivery.state == DeliveryState.ACCEPTED
-    (sender, recipients, content, is_tls), = peer.letters
+    ((sender, recipients, content, is_tls),) = peer.letters
     assert sender.startswith(f"MAIL FROM:<{martin_box.address}>")
     assert recipients == [f"RCPT TO:<{PETIT}>"]
     assert is_tls
@@ -36,7 +36,11 @@ def test_4xx_then_2xx_is_delivered_at_the_second_try(martin_box, dr_martin, make
     letter = send(martin_box, dr_martin)
     drain_peer("cabinet-tilleuls.mssante.example")
     delivery = letter.deliveries.get()
-    assert (delivery.state, delivery.smtp_code, delivery.attempts) == (DeliveryState.DEFERRED, 451, 1)
+    assert (delivery.state, delivery.smtp_code, delivery.attempts) == (
+        DeliveryState.DEFERRED,
+        451,
+        1,
+    )
     letter.deliveries.update(next_attempt_at=delivery.created_at)
     drain_peer("cabinet-tilleuls.mssante.example")
     assert letter.deliveries.get().state == DeliveryState.ACCEPTED

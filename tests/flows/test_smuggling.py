@@ -23,9 +23,7 @@ SMUGGLED = (
 )
 CUTS = {
     "whole": lambda ending: [HEAD + ending + SMUGGLED],
-    "byte by byte": lambda ending: [
-        bytes([byte]) for byte in HEAD[-4:] + ending + SMUGGLED[:20]
-    ],
+    "byte by byte": lambda ending: [bytes([byte]) for byte in HEAD[-4:] + ending + SMUGGLED[:20]],
     "inside the ending": lambda ending: [
         HEAD + ending[: len(ending) // 2],
         ending[len(ending) // 2 :] + SMUGGLED,

@@ -18,7 +18,8 @@ START_SECONDS = 20
 # Every service that receiving, relaying, bouncing and local storage need; none in a chroot, which is Debian's habit.
 SERVICES = """\
 127.0.0.1:{smtpd} inet n - n - - smtpd
-127.0.0.1:{inject} inet n - n - - smtpd -o smtpd_tls_security_level=none -o syslog_name=inject
+127.0.0.1:{inject} inet n - n - - smtpd -o syslog_name=inject
+  -o smtpd_tls_security_level=none -o smtpd_relay_restrictions=permit_mynetworks,reject
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 tlsmgr unix - - n 1000? 1 tlsmgr
@@ -135,8 +136,7 @@ def _configuration(instance, *, domain, host):
         "virtual_uid_maps": f"static:{owner.pw_uid}",
         "virtual_gid_maps": f"static:{owner.pw_gid}",
         "virtual_minimum_uid": "100",
-        "smtpd_recipient_restrictions": "reject_unauth_destination, permit",
-        "smtpd_relay_restrictions": "permit_mynetworks, reject",
+        "smtpd_relay_restrictions": "reject_unauth_destination",
     }
 
 
@@ -183,7 +183,11 @@ def _write(instance, values, users):
 
 def _control(root, command):
     result = subprocess.run(
-        [POSTFIX, "-c", root / "etc", command], capture_output=True, text=True, timeout=60, check=False
+        [POSTFIX, "-c", root / "etc", command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     if result.returncode:
         log = root / "postfix.log"

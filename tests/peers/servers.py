@@ -47,9 +47,10 @@ def _hang_up(connection):
 class ScriptedPeer:
     """A peer's SMTP server that answers as told and remembers all it was given.
 
-    ``replies`` maps a verb (``greeting``, ``EHLO``, ``STARTTLS``, ``MAIL``, ``RCPT``, ``DATA``, ``dot``) to a list of answers, used
-    in turn; the last one stays. An answer of ``None`` cuts the connection; ``"silence"`` says nothing at all; ``"554 no|cut"`` answers,
-    then cuts. The verb ``content`` with ``None`` cuts in the middle of a letter.
+    ``replies`` maps a verb (``greeting``, ``EHLO``, ``STARTTLS``, ``MAIL``, ``RCPT``, ``DATA``,
+    ``dot``) to a list of answers, used in turn; the last one stays. An answer of ``None`` cuts the
+    connection; ``"silence"`` says nothing at all; ``"554 no|cut"`` answers, then cuts. The verb
+    ``content`` with ``None`` cuts in the middle of a letter.
     """
 
     def __init__(self, context, *, replies=None, offers=("STARTTLS", "SIZE 36700160", "8BITMIME")):

@@ -1,7 +1,9 @@
 """Both roads with Debian's Postfix at the other end: a mail server nobody here wrote, which checks mutual TLS itself."""
 
+import contextlib
 import smtplib
 from email import message_from_bytes, policy
+from email.message import EmailMessage
 
 import pytest
 
@@ -26,8 +28,6 @@ NOBODY = f"personne@{HOSPITAL.domain}"
 @pytest.fixture
 def start_postfix(trust_space, settings):
     """Start the practice's Postfix, our certificates and route in place; ``to`` is the port it reaches us at."""
-    import contextlib
-
     with contextlib.ExitStack() as stack:
 
         def start(*, to=None, **changes):
@@ -54,8 +54,6 @@ def start_postfix(trust_space, settings):
 
 def letter_in_eight_bits(to):
     """Text sent as it is, without any encoding of the transport, and a PDF."""
-    from email.message import EmailMessage
-
     letter = EmailMessage(policy=policy.SMTP)
     letter["From"] = f"Hugo Petit <{PETIT}>"
     letter["To"] = to
@@ -67,8 +65,11 @@ def letter_in_eight_bits(to):
 
 
 def hand_to(postfix, to):
+    """Give Postfix a letter of its own user; returns its bytes."""
+    letter = letter_in_eight_bits(to)
     with smtplib.SMTP("127.0.0.1", postfix.inject, timeout=10) as client:
-        client.sendmail(PETIT, [to], letter_in_eight_bits(to), mail_options=["BODY=8BITMIME"])
+        client.sendmail(PETIT, [to], letter, mail_options=["BODY=8BITMIME"])
+    return letter
 
 
 def process_all():
@@ -87,7 +88,7 @@ def send(mailbox, actor, to=PETIT):
 
 def test_letter_from_postfix_lies_in_the_box_byte_for_byte(martin_box, listener, start_postfix):
     postfix = start_postfix(to=listener)
-    hand_to(postfix, MARTIN)
+    sent = hand_to(postfix, MARTIN)
     postfix.wait_for_log(f"to=<{MARTIN}>", "status=sent", "250 2.0.0")
     # Postfix found our name and its own anchors in our certificate, and says so.
     postfix.wait_for_log("Verified TLS connection established to 127.0.0.1")
@@ -97,8 +98,7 @@ def test_letter_from_postfix_lies_in_the_box_byte_for_byte(martin_box, listener,
     assert subject_of(message) == "Évolution après le séjour"
     assert read_message(message).text.startswith("Chère consœur,\nl’été fut clément.")
     assert content_of(message.attachments.get()) == PDF
-    body = letter_in_eight_bits(MARTIN).partition(b"\r\n\r\n")[2]
-    assert source_of(message).endswith(body)
+    assert source_of(message).endswith(sent.partition(b"\r\n\r\n")[2])
 
 
 def test_refusal_makes_postfix_bounce_to_its_own_user(martin_box, listener, start_postfix):

@@ -149,6 +149,13 @@ class TrustSpaceSMTP(SMTP):
             await super().push(f"250-{line}")
         await super().push(f"250 {lines[-1]}")
 
+    async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802
+        # aiosmtpd would begin a second handshake inside the first (RFC 3207 §4.2).
+        if self._tls_protocol is not None:
+            await self.push("503 5.5.1 TLS is active already")
+            return
+        await super().smtp_STARTTLS(arg)
+
     async def smtp_HELO(self, hostname: str) -> None:  # noqa: N802
         # RFC 5321 §4.1.4: it begins anew, as EHLO does.
         self._proved.reset()

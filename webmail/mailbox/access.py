@@ -91,15 +91,18 @@ def access_draft(user: User, message_id: int) -> Message:
 
 
 def find_written(user: User, message_id: int, compose_key: str) -> Message | None:
-    """The letter a writing page already made, draft or sent: by its number, else by the page's key."""
-    if not message_id and not compose_key:
-        return None
-    found = Message.objects.exclude(state=MessageState.RECEIVED)
-    found = found.filter(pk=message_id) if message_id else found.filter(compose_key=compose_key)
-    message = found.select_related("mailbox", "folder").first()
-    if message is None or not has_right(user, message.mailbox_id, Right.PREPARE):
-        return None
-    return message
+    """The letter a writing page made already, draft or sent: by its number, else by the page's key.
+
+    The key also finds it when the number is gone: a draft that moved to another box has a new one,
+    and the page may have missed the answer that said so.
+    """
+    letters = Message.objects.exclude(state=MessageState.RECEIVED)
+    letters = letters.select_related("mailbox", "folder")
+    found = [*letters.filter(pk=message_id)] if message_id else []
+    if compose_key:
+        found += letters.filter(compose_key=compose_key)
+    may_write = (one for one in found if has_right(user, one.mailbox_id, Right.PREPARE))
+    return next(may_write, None)
 
 
 def access_draft_file(draft: Message, attachment_id: int) -> Attachment:

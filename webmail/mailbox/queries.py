@@ -66,7 +66,9 @@ def _page(messages: QuerySet[Message], before: Key | None) -> Page:
 
 
 def thread_facts(messages: Sequence[Message]) -> dict[int, ThreadFacts]:
-    """Per conversation of ``messages``: how many messages it holds and how many nobody has opened."""
+    """Per conversation of ``messages``: how many messages it holds and how many nobody has
+    opened.
+    """
     threads = {message.thread_id for message in messages if message.thread_id}
     counted = (
         Message.objects.filter(thread__in=threads)

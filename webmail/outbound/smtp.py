@@ -10,11 +10,12 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import BinaryIO, Self
 
 # Unfolds into one line what a peer answered, however long, for the operator's eyes.
 _LONGEST_ANSWER = 1000
 _ENHANCED_PARTS = 3
+_LONGEST_REPLY = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +216,14 @@ class _NoDelaySMTP(smtplib.SMTP):
         self._host = host
         self._allow_address = allow_address
 
+    def getreply(self) -> tuple[int, bytes]:
+        """smtplib bounds each line of a reply, not their number; here the whole is bounded."""
+        if self.file is None and self.sock is not None:
+            self.file = _ReplyReader(self.sock.makefile("rb"))
+        if isinstance(self.file, _ReplyReader):
+            self.file.left = _LONGEST_REPLY
+        return super().getreply()
+
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         last: OSError | None = None
         for *_kind, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
@@ -230,6 +239,23 @@ class _NoDelaySMTP(smtplib.SMTP):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return sock
         raise last or OSError("no address")
+
+
+class _ReplyReader:
+    """The peer's lines, as long as the reply they make up stays within ``left`` bytes."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.left = _LONGEST_REPLY
+
+    def readline(self, limit: int) -> bytes:
+        line = self._file.readline(limit)
+        self.left -= len(line)
+        # A line as long as the limit is what smtplib refuses: it then closes the connection.
+        return line if self.left >= 0 else b"x" * limit
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def _wire_form(content: bytes) -> bytes:
@@ -288,6 +314,8 @@ def _broken(error: Exception, *, after_dot: bool) -> TransportError:  # noqa: PL
         return TransportError(
             "greeting", reply=_reply(error.smtp_code, _as_bytes(error.smtp_error))
         )
+    if isinstance(error, ConnectionRefusedError):
+        return TransportError("unreachable", after_dot=after_dot)
     if isinstance(error, smtplib.SMTPServerDisconnected | ConnectionError):
         return TransportError("connection_lost", after_dot=after_dot)
     if isinstance(error, smtplib.SMTPException):

@@ -2,6 +2,8 @@
 out; nothing is kept yet.
 """
 
+from collections.abc import Sequence
+
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -54,17 +56,20 @@ def _people(
     ]
     direct = [person for kind, person in named if kind == RecipientKind.TO]
     copies = [person for kind, person in named if kind == RecipientKind.CC]
+    ours = {normalise_address(message.mailbox.address)}
     if message.state == MessageState.SENT:
-        return direct, copies if to_all else []
-    first = list(reply_to) or [author]
+        # A letter to ourselves alone is still answered to somebody.
+        first = _without(ours, direct) or direct
+        return first, _without(ours, copies) if to_all else []
+    first = _without(ours, reply_to) or [author]
     if not to_all:
         return first, []
-    ours = {normalise_address(message.mailbox.address)}
     known = ours | {normalise_address(person.address) for person in first}
-    others = [
-        person for person in direct + copies if normalise_address(person.address) not in known
-    ]
-    return first, others
+    return first, _without(known, direct + copies)
+
+
+def _without(known: set[str], people: Sequence[Address]) -> list[Address]:
+    return [person for person in people if normalise_address(person.address) not in known]
 
 
 def _written(person: Address) -> str:

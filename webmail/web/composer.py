@@ -80,7 +80,7 @@ def compose_save(request: HttpRequest, user: User) -> HttpResponse:
 def _opened(request: HttpRequest, user: User, boxes: list[Mailbox]) -> HttpResponse:
     """A new letter, an answer (``repondre``), or a draft taken up again (``brouillon``)."""
     draft: Message | None = None
-    mailbox = _chosen(request.GET.get("de", ""), boxes)
+    mailbox = _chosen(request.GET.get("de", ""), boxes) or boxes[0]
     text = DraftText(to=request.GET.get("a", ""))
     if wanted := request.GET.get("brouillon", ""):
         draft = access_draft(user, _number(wanted))
@@ -114,11 +114,29 @@ def _posted(request: HttpRequest, user: User, boxes: list[Mailbox]) -> HttpRespo
         attach_files(draft, _uploaded(request))
         return _act(request, user, draft, form)
     except (DraftGoneError, AlreadySentError):
-        written = _written(request, user)
-        if written is not None and written.state == MessageState.SENT:
-            return _to_letter(written)
-        messages.error(request, _("This letter was sent or discarded in another window."))
+        return _overtaken(request, user, boxes, form)
+
+
+def _overtaken(
+    request: HttpRequest, user: User, boxes: list[Mailbox], form: ComposeForm
+) -> HttpResponse:
+    """Somebody was faster in another window: the letter if they sent it, else what was typed here,
+    in a draft again.
+    """
+    gone = _("This letter was sent or discarded in another window.")
+    draft = _written(request, user)
+    if draft is not None and draft.state == MessageState.SENT:
+        return _to_letter(draft)
+    if request.POST.get("action") == "discard":
+        messages.error(request, gone)
         return redirect("inbox")
+    if draft is None:
+        mailbox = _chosen(request.POST.get("mailbox", ""), boxes) or boxes[0]
+        text = form.draft_text(in_reply_to=_answered(request))
+        draft = create_draft(mailbox, user, text, compose_key=_key(request))
+        attach_files(draft, _uploaded(request))
+    form.add_error(None, gone)
+    return _page(request, user, draft.mailbox, form, draft, status=409)
 
 
 def _act(request: HttpRequest, user: User, draft: Message, form: ComposeForm) -> HttpResponse:
@@ -160,7 +178,16 @@ def _tell(form: ComposeForm, problems: Sequence[Problem]) -> None:
 
 def _written(request: HttpRequest, user: User) -> Message | None:
     number = request.POST.get("draft", "")
-    return find_written(user, _number(number) if number else 0, request.POST.get("key", ""))
+    return find_written(user, _number(number) if number else 0, _key(request))
+
+
+def _key(request: HttpRequest) -> str:
+    return request.POST.get("key", "")[:64]
+
+
+def _answered(request: HttpRequest) -> int:
+    answered = request.POST.get("in_reply_to", "")
+    return _number(answered) if answered.isdecimal() else 0
 
 
 def _keep_text(
@@ -170,15 +197,13 @@ def _keep_text(
     ``DraftGoneError``.
     """
     mailbox = _chosen(request.POST.get("mailbox", ""), boxes)
-    answered = request.POST.get("in_reply_to", "")
-    text = form.draft_text(in_reply_to=int(answered) if answered.isdecimal() else 0)
+    text = form.draft_text(in_reply_to=_answered(request))
     draft = _written(request, user)
     if draft is None:
         if request.POST.get("draft"):
             raise DraftGoneError
-        key = request.POST.get("key", "")[:64]
         try:
-            return create_draft(mailbox, user, text, compose_key=key)
+            return create_draft(mailbox or boxes[0], user, text, compose_key=_key(request))
         except IntegrityError:
             # Autosave and a click, at the same moment, from one page: one of them made the draft.
             draft = _written(request, user)
@@ -186,19 +211,23 @@ def _keep_text(
                 raise
     if draft.state != MessageState.DRAFT:
         raise DraftGoneError
-    if draft.mailbox_id != mailbox.pk:
+    if mailbox is not None and draft.mailbox_id != mailbox.pk:
         draft = move_draft(draft, mailbox, user)
     return save_draft(draft, text)
 
 
 def _uploaded(request: HttpRequest) -> list[UploadedPart]:
+    files = request.FILES.getlist("attachments")
+    for file in files:
+        # They may have been read once, for a draft that went away meanwhile.
+        file.seek(0)
     return [
         UploadedPart(
             name=clean_file_name(file.name or ""),
             content_type=file.content_type or "application/octet-stream",
             content=file.read(),
         )
-        for file in request.FILES.getlist("attachments")
+        for file in files
     ]
 
 
@@ -233,12 +262,12 @@ def _page(
 
 
 def _saved(draft: Message) -> str:
-    return _("Saved at %(time)s") % {"time": sentence_time(draft.at)}
+    return _("Saved %(time)s") % {"time": sentence_time(draft.at)}
 
 
-def _chosen(number: str, boxes: list[Mailbox]) -> Mailbox:
-    """The box asked for, if it is one of the person's; else the first."""
-    return next((box for box in boxes if str(box.pk) == number), boxes[0])
+def _chosen(number: str, boxes: list[Mailbox]) -> Mailbox | None:
+    """The box asked for, if it is one the person may write from."""
+    return next((box for box in boxes if str(box.pk) == number), None)
 
 
 def _number(text: str) -> int:

@@ -21,7 +21,7 @@ class _ManyFilesInput(forms.ClearableFileInput):
 
 
 class _ManyFilesField(forms.FileField):
-    """Several files in one field. The view takes them from the request, within the handler's bound."""
+    """Several files in one field; the view takes them from the request."""
 
     def clean(self, data: object, initial: object = None) -> object:  # noqa: ARG002
         return data
@@ -94,7 +94,8 @@ PROBLEM_SENTENCES = {
     "too_many_recipients": _("There are too many recipients: %(most)s at most in one letter."),
     "too_big": _("The letter is too big once encoded: %(limit)s at most. Remove a document."),
     "upload_too_big": _(
-        "These documents are too big to be sent: %(limit)s at most. Your text is kept; choose fewer "
+        "These documents are too big to be sent: %(limit)s at most. Your text is kept; choose "
+        "fewer "
         "or smaller documents."
     ),
     "no_right_to_send": _(

@@ -19,9 +19,9 @@ def short_time(moment: datetime) -> str:
     if days == 0:
         return date_format(local, "H:i")
     if 0 < days < _WEEK:
-        return date_format(local, "D H:i").lower()
+        return f"{date_format(local, 'D').lower()}. {date_format(local, 'H:i')}"
     if local.year == now.year:
-        return date_format(local, "j M")
+        return _short_day(local)
     return date_format(local, "d/m/Y")
 
 
@@ -50,11 +50,24 @@ def day_heading(moment: datetime) -> str:
 
 
 def sentence_time(moment: datetime) -> str:
-    """A time inside a sentence: ``10:42`` today, else ``24 nov. 10:42``."""
+    """A time inside a sentence: ``à 10:42`` today, else ``le 24 nov. à 10:42``."""
     local, now = timezone.localtime(moment), timezone.localtime()
+    clock = date_format(local, "H:i")
     if local.date() == now.date():
-        return date_format(local, "H:i")
-    return f"{date_format(local, 'j M')} {date_format(local, 'H:i')}"
+        return _("at %(clock)s") % {"clock": clock}
+    return _("on %(day)s at %(clock)s") % {"day": _short_day(local), "clock": clock}
+
+
+def station_time(moment: datetime) -> str:
+    """A time that stands alone under a station: ``10:42`` today, else ``24 nov. 10:42``."""
+    local, now = timezone.localtime(moment), timezone.localtime()
+    clock = date_format(local, "H:i")
+    return clock if local.date() == now.date() else f"{_short_day(local)} {clock}"
+
+
+def _short_day(local: datetime) -> str:
+    """``24 nov.``: Django's French months in short form begin with a capital; people's do not."""
+    return f"{local.day} {date_format(local, 'N').lower()}"
 
 
 def size_text(size: int) -> str:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _, ngettext
 
 from webmail.outbound.reasons import cure_of, sentence_of
 from webmail.web.shown import Step, Truth
-from webmail.web.times import sentence_time
+from webmail.web.times import sentence_time, station_time
 
 
 class DeliveryFacts(Protocol):
@@ -89,10 +89,10 @@ def truth_of(delivery: DeliveryFacts) -> Truth:
 def _sentence(state: str, delivery: DeliveryFacts) -> str:
     time = sentence_time(delivery.state_at)
     if state in _ON_THE_WAY:
-        return _("Sent at %(time)s, on its way") % {"time": sentence_time(delivery.created_at)}
+        return _("Sent %(time)s, on its way") % {"time": sentence_time(delivery.created_at)}
     if state == "deferred":
         next_time = sentence_time(delivery.next_attempt_at or delivery.state_at)
-        return _("Unreachable, attempt %(n)s at %(time)s") % {
+        return _("Unreachable, attempt %(n)s %(time)s") % {
             "n": delivery.attempts + 1,
             "time": next_time,
         }
@@ -100,13 +100,13 @@ def _sentence(state: str, delivery: DeliveryFacts) -> str:
         return _("Not delivered: %(why)s") % {"why": short_reason(delivery.reason)}
     sentences = {
         "uncertain": _(
-            "Perhaps delivered at %(time)s: the connection was cut. It is sent again under the "
+            "Perhaps delivered %(time)s: the connection was cut. It is sent again under the "
             "same number"
         ),
-        "accepted": _("Accepted by their operator at %(time)s"),
-        "delivered": _("Delivered to their mailbox at %(time)s"),
-        "read": _("Read at %(time)s"),
-        "taken_in_charge": _("Taken in charge at %(time)s"),
+        "accepted": _("Accepted by their operator %(time)s"),
+        "delivered": _("Delivered to their mailbox %(time)s"),
+        "read": _("Read %(time)s"),
+        "taken_in_charge": _("Taken in charge %(time)s"),
         "cancelled": _("Cancelled before sending"),
     }
     return sentences[state] % {"time": time}
@@ -171,9 +171,9 @@ def steps_of(delivery: DeliveryFacts) -> tuple[Step, ...]:
     """The four stations. «Delivered» is only ringed while the peer's operator alone has answered
     for the letter.
     """
-    sent = Step(_("Sent"), sentence_time(delivery.created_at), "on")
+    sent = Step(_("Sent"), station_time(delivery.created_at), "on")
     if delivery.state == "failed":
-        return (sent, Step(_("Refused"), sentence_time(delivery.state_at), "ko"), _off(), _off())
+        return (sent, Step(_("Refused"), station_time(delivery.state_at), "ko"), _off(), _off())
     return (
         sent,
         _second(delivery),
@@ -185,14 +185,14 @@ def steps_of(delivery: DeliveryFacts) -> tuple[Step, ...]:
 def _second(delivery: DeliveryFacts) -> Step:
     if delivery.delivered_at is not None or delivery.read_at is not None:
         at = delivery.delivered_at or delivery.read_at
-        return Step(_("Delivered"), sentence_time(at) if at else "", "on")
+        return Step(_("Delivered"), station_time(at) if at else "", "on")
     if delivery.accepted_at is not None:
-        return Step(_("Accepted"), sentence_time(delivery.accepted_at), "ring")
+        return Step(_("Accepted"), station_time(delivery.accepted_at), "ring")
     return Step(_("Not delivered yet"), "", "off")
 
 
 def _station(label: str, at: datetime | None, otherwise: str) -> Step:
-    return Step(otherwise, "", "off") if at is None else Step(label, sentence_time(at), "on")
+    return Step(otherwise, "", "off") if at is None else Step(label, station_time(at), "on")
 
 
 def _off() -> Step:

@@ -140,7 +140,7 @@ _WARD = (
         Bonjour docteur,
 
         Les seuils sont réglés pour les onze patients actuels. M. ROUSSEL sera le douzième à sa
-        sortie. Je vous fais un point chaque vendredi.
+        sortie. Je vous fais un point chaque semaine.
         """,
     ),
     Letter(
@@ -160,7 +160,7 @@ _WARD = (
           prise de bisoprolol ;
         - M. BERTIN : balance en panne, remplacée jeudi.
 
-        Bon week-end,
+        Bonne journée,
         """,
     ),
     Letter(
@@ -169,7 +169,7 @@ _WARD = (
         ("martin",),
         0,
         "4:50",
-        subject="Alerte de ce matin : fréquence à 44",
+        subject="Alerte de fréquence à 44",
         text="""
         Bonjour docteur,
 

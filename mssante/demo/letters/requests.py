@@ -54,7 +54,7 @@ _QUESTIONS = (
         Pas d'antécédent d'AVC, hypertendu, plus de 70 ans. Je commence l'anticoagulation ce soir ?
         Pouvez-vous le voir cette semaine ?
 
-        Je reste joignable au cabinet jusqu'à 19 h.
+        Je reste joignable au cabinet ou sur mon portable.
 
         Bien confraternellement,
         """,
@@ -201,7 +201,7 @@ _APPOINTMENTS = (
         Le docteur Petit vient d'écrire au docteur Martin pour M. TESSIER. Il faudrait une place
         cette semaine, le patient est disponible à toute heure et peut venir à jeun.
 
-        Je reste au cabinet jusqu'à 19 h.
+        Appelez-moi dès que vous avez un horaire.
         """,
         unread_by=("cardio",),
     ),

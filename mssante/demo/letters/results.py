@@ -8,7 +8,7 @@ from mssante.demo.letters.pages import page_html, table_html
 
 _POTASSIUM = paragraphs(
     """
-    Le potassium de Mme LEROY, prélevée ce matin, est à 6,1 mmol/l. Le résultat est contrôlé sur
+    Le potassium de Mme LEROY, prélevée aujourd'hui, est à 6,1 mmol/l. Le résultat est contrôlé sur
     un second tube, sans hémolyse.
 
     Le secrétariat du cabinet et celui de la cardiologie ont été appelés. Le compte rendu est
@@ -136,7 +136,7 @@ _IMAGING = (
         Bonjour,
 
         Un créneau se libère demain à 10:30 pour un coroscanner. Avez-vous un patient en attente ?
-        Réponse souhaitée avant 16:00.
+        Réponse souhaitée dans la journée.
         """,
         unread_by=("cardio",),
     ),

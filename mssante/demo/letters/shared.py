@@ -86,7 +86,7 @@ _PALPITATIONS = (
         text="""
         Chère consœur,
 
-        J'ai revu Mme LEROY ce matin. Elle va mieux depuis qu'elle a arrêté le café. Tension à
+        J'ai revu Mme LEROY aujourd'hui. Elle va mieux depuis qu'elle a arrêté le café. Tension à
         138/84, fréquence à 72. Je joins mon compte rendu et son relevé à domicile.
 
         Le ionogramme est parti au laboratoire, je vous transmets le résultat dès réception.
@@ -151,8 +151,8 @@ _HEART_FAILURE = (
         cc=("fontaine",),
         answers="sortie-roussel-2",
         text="""
-        Bonne remarque : la dose réduite se justifiait à 138. À 124 il ne remplit plus qu'un critère,
-        l'âge. Si le contrôle de jeudi confirme le chiffre, repassez à 5 mg matin et soir.
+        Bonne remarque : la dose réduite se justifiait à 138. À 124 il ne remplit plus qu'un
+        critère, l'âge. Si le contrôle de jeudi confirme le chiffre, repassez à 5 mg matin et soir.
 
         Bien à vous,
         """,

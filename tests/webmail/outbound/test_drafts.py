@@ -1,0 +1,156 @@
+"""Drafts: kept to the letter, files and all, until sent or thrown away by whoever came first."""
+
+import pytest
+from django.db import IntegrityError
+
+from accounts.audit.events import Event
+from accounts.audit.models import AuditEvent
+from tests.factories.outbox import send, write_draft
+from tests.factories.people import make_mailbox
+from webmail.mailbox.reading import content_of, file_name, subject_of
+from webmail.models import Attachment, Blob, FolderRole, Mailbox, Message, MessageState
+from webmail.outbound.drafts import (
+    DraftGoneError,
+    DraftText,
+    UploadedPart,
+    attach_files,
+    create_draft,
+    detach_file,
+    discard_draft,
+    draft_text,
+    move_draft,
+    save_draft,
+)
+from webmail.store.blobs import write_blob
+
+pytestmark = pytest.mark.django_db(databases="__all__")
+
+PDF = UploadedPart("ECG.pdf", "application/pdf", b"%PDF-1.4 contenu")
+HALF = DraftText(to="hugo.petit@cabi", cc="", subject="Avis", body="Cher conf", in_reply_to=7)
+
+
+def box(mailbox):
+    return Mailbox.objects.get(pk=mailbox.pk)
+
+
+def test_half_written_text_is_kept_to_the_letter(martin_box, dr_martin):
+    draft = create_draft(martin_box, dr_martin, HALF)
+    assert draft_text(Message.objects.get(pk=draft.pk)) == HALF
+    assert (draft.state, draft.folder.role) == (MessageState.DRAFT, FolderRole.DRAFTS)
+    assert subject_of(draft) == "Avis"
+
+
+def test_nothing_typed_lies_in_clear_in_the_row(martin_box, dr_martin):
+    draft = create_draft(martin_box, dr_martin, DraftText(subject="PLANTED", body="PLANTED"))
+    row = Message.objects.filter(pk=draft.pk).values().get()
+    assert b"PLANTED" not in b"".join(bytes(v) for k, v in row.items() if k.startswith("sealed"))
+
+
+def test_each_save_counts_and_wins(martin_box, dr_martin):
+    draft = create_draft(martin_box, dr_martin, HALF)
+    before = box(martin_box).modseq
+    saved = save_draft(draft, DraftText(body="Cher confrère"))
+    assert saved.version == draft.version == 1
+    assert draft_text(saved).body == "Cher confrère"
+    assert box(martin_box).modseq == before + 1
+
+
+def test_one_writing_page_makes_one_draft(martin_box, dr_martin):
+    create_draft(martin_box, dr_martin, HALF, compose_key="page-1")
+    with pytest.raises(IntegrityError):
+        create_draft(martin_box, dr_martin, HALF, compose_key="page-1")
+
+
+def test_files_are_rows_at_once_in_the_order_they_came(martin_box, dr_martin):
+    draft = create_draft(martin_box, dr_martin, HALF)
+    attach_files(draft, [PDF])
+    attach_files(draft, [UploadedPart("été.txt", "text/plain", b"bonjour")])
+    parts = list(draft.attachments.select_related("message__mailbox"))
+    assert [file_name(part) for part in parts] == ["ECG.pdf", "été.txt"]
+    assert [content_of(part) for part in parts] == [PDF.content, b"bonjour"]
+    assert Message.objects.get(pk=draft.pk).attachment_count == 2
+    assert box(martin_box).used_bytes == len(PDF.content) + len(b"bonjour")
+
+
+def test_detached_file_gives_its_room_back(martin_box, dr_martin):
+    draft = write_draft(martin_box, dr_martin, files=[("a.pdf", "application/pdf", b"x" * 500)])
+    detach_file(draft, draft.attachments.get())
+    assert not Attachment.objects.exists()
+    assert not Blob.objects.exists()
+    assert box(martin_box).used_bytes == 0
+    assert Message.objects.get(pk=draft.pk).attachment_count == 0
+
+
+def test_second_click_on_detach_releases_nothing_twice(martin_box, dr_martin):
+    twice = [("a.pdf", "application/pdf", b"same"), ("b.pdf", "application/pdf", b"same")]
+    draft = write_draft(martin_box, dr_martin, files=twice)
+    first = draft.attachments.first()
+    detach_file(draft, Attachment.objects.get(pk=first.pk))
+    detach_file(draft, first)
+    left = draft.attachments.select_related("message__mailbox").get()
+    assert content_of(left) == b"same"
+    assert Blob.objects.get().references == 1
+    assert box(martin_box).used_bytes == 4
+
+
+def test_discarded_draft_leaves_its_trace_and_nothing_else(martin_box, dr_martin):
+    draft = write_draft(martin_box, dr_martin, files=[("a.pdf", "application/pdf", b"x")])
+    number = draft.pk
+    discard_draft(draft, dr_martin)
+    assert not Message.objects.exists()
+    assert not Blob.objects.exists()
+    assert box(martin_box).used_bytes == 0
+    event = AuditEvent.objects.get(event=Event.MAILBOX_DRAFT_DISCARDED)
+    assert (event.actor_id, event.message_id) == (dr_martin.pk, number)
+
+
+def test_draft_moves_to_another_box_under_its_own_key(martin_box, dr_martin):
+    other = make_mailbox("cardiologie", "Cardiologie", holder=dr_martin)
+    draft = write_draft(martin_box, dr_martin, files=[("a.pdf", "application/pdf", b"x")])
+    text = draft_text(draft)
+    moved = move_draft(draft, other, dr_martin)
+    assert (moved.mailbox, draft_text(moved)) == (other, text)
+    assert content_of(moved.attachments.select_related("message__mailbox").get()) == b"x"
+    assert Message.objects.get() == moved
+    assert Blob.objects.get().mailbox == other
+    assert box(martin_box).used_bytes == 0
+
+
+@pytest.mark.usefixtures("trust_space")
+class TestSentMeanwhile:
+    @pytest.fixture
+    def stale(self, martin_box, dr_martin):
+        """A draft as another window still holds it."""
+        letter = send(martin_box, dr_martin, files=[("a.pdf", "application/pdf", b"x")])
+        stale = Message.objects.get(pk=letter.pk)
+        stale.state = MessageState.DRAFT
+        return stale
+
+    def test_save_raises(self, stale):
+        with pytest.raises(DraftGoneError):
+            save_draft(stale, HALF)
+
+    def test_attach_raises_and_keeps_no_bytes(self, stale):
+        with pytest.raises(DraftGoneError):
+            attach_files(stale, [PDF])
+        assert stale.attachments.count() == 1
+        write_blob(stale.mailbox, PDF.content)
+        assert Blob.objects.filter(size=len(PDF.content)).get().references == 1
+
+    def test_detach_raises_and_keeps_the_file(self, stale):
+        with pytest.raises(DraftGoneError):
+            detach_file(stale, stale.attachments.get())
+        assert stale.attachments.count() == 1
+
+    def test_discard_raises_and_the_letter_stays(self, stale, dr_martin):
+        with pytest.raises(DraftGoneError):
+            discard_draft(stale, dr_martin)
+        assert Message.objects.get().state == MessageState.SENT
+
+    def test_move_raises_and_leaves_no_copy(self, stale, dr_martin):
+        other = make_mailbox("cardiologie", "Cardiologie", holder=dr_martin)
+        with pytest.raises(DraftGoneError):
+            move_draft(stale, other, dr_martin)
+        assert Message.objects.get() == stale
+        assert not Blob.objects.filter(mailbox=other).exists()
+        assert box(other).used_bytes == 0

@@ -1,0 +1,73 @@
+"""A claim stays alive as long as its conversation, and only its own holder's."""
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError
+from django.utils import timezone
+
+from tests.factories.outbox import make_delivery
+from webmail import tracking
+from webmail.models import Delivery
+from webmail.outbound import leases
+from webmail.outbound.leases import kept_lease
+
+TOKEN = "t" * 32
+
+
+@pytest.fixture
+def claimed(settings, martin_box):
+    settings.LEASE_SECONDS = 0.15
+    delivery = make_delivery(martin_box)
+    tracking.claim(delivery, token=TOKEN, until=timezone.now() + timedelta(seconds=0.15))
+    return delivery
+
+
+def until_of(delivery):
+    return Delivery.objects.get(pk=delivery.pk).lease_until
+
+
+@pytest.mark.django_db(transaction=True, databases="__all__")
+def test_lease_is_renewed_by_a_thread_until_the_block_ends(claimed):
+    first = until_of(claimed)
+    with kept_lease([claimed.pk], TOKEN):
+        deadline = time.monotonic() + 5
+        while until_of(claimed) <= first and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert until_of(claimed) > first
+        assert [one.name for one in threading.enumerate()].count("lease") == 1
+    assert "lease" not in [one.name for one in threading.enumerate()]
+
+
+@pytest.mark.django_db(databases="__all__")
+def test_only_the_holders_lease_is_renewed(claimed):
+    first = until_of(claimed)
+    leases._renew([claimed.pk], "another")
+    assert until_of(claimed) == first
+    leases._renew([claimed.pk], TOKEN)
+    assert until_of(claimed) > first
+
+
+@pytest.mark.django_db(databases="__all__")
+def test_lease_that_ended_with_an_outcome_is_not_taken_up_again(claimed):
+    tracking.accept(claimed, tracking.Outcome(), token=TOKEN)
+    leases._renew([claimed.pk], TOKEN)
+    assert until_of(claimed) is None
+
+
+def test_renewal_that_fails_is_tried_again(settings, monkeypatch):
+    settings.LEASE_SECONDS = 0.03
+    tries, enough = [], threading.Event()
+
+    def fail(*_args):
+        tries.append(1)
+        if len(tries) == 2:
+            enough.set()
+        raise DatabaseError
+
+    monkeypatch.setattr(leases, "_renew", fail)
+    monkeypatch.setattr(leases, "close_old_connections", lambda: None)
+    with kept_lease([1], TOKEN):
+        assert enough.wait(5)
