@@ -52,7 +52,7 @@ def unwrap_key(wrapped: bytes, context: bytes) -> bytes:
     nonce, sealed = wrapped[1 : 1 + _NONCE_BYTES], wrapped[1 + _NONCE_BYTES :]
     try:
         return AESGCM(_master_key()).decrypt(nonce, sealed, context)
-    except InvalidTag:
+    except (InvalidTag, ValueError):  # A cut value has no nonce.
         raise KeyringError("a data key does not open with this master key") from None
 
 
@@ -82,7 +82,7 @@ def open_sealed(key: bytes, sealed: bytes, context: bytes) -> str:
         return cipher.decrypt(
             sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :], context
         ).decode()
-    except InvalidTag:
+    except (InvalidTag, ValueError):
         raise KeyringError("a sealed column does not open") from None
 
 
@@ -137,13 +137,13 @@ def _master_key() -> bytes:
 def _read_master_key(path: Path) -> bytes:
     try:
         mode = path.stat().st_mode
-        text = path.read_text(encoding="ascii").strip()
+        text = path.read_bytes().strip()
     except OSError as error:
         raise KeyringError(f"the master key {path} cannot be read: {error.strerror}") from None
     if stat.S_IMODE(mode) & 0o077:
         raise KeyringError(f"the master key {path} is readable by others: chmod 600 it")
     try:
-        key = bytes.fromhex(text)
+        key = bytes.fromhex(text.decode("ascii"))
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:

@@ -11,8 +11,9 @@ import threading
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_ready, worker_shutting_down
+from celery.signals import setup_logging, worker_init, worker_ready, worker_shutting_down
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,17 @@ _stop = threading.Event()
 @setup_logging.connect
 def _keep_our_logging(**_kwargs: Any) -> None:
     """Celery would otherwise install handlers of its own; the settings' LOGGING is the only one."""
+
+
+@worker_init.connect
+def _refuse_unsafe_start(**_kwargs: Any) -> None:
+    from mssante.checks import refuse_unsafe_start  # noqa: PLC0415  (Django must be set up first.)
+
+    try:
+        refuse_unsafe_start()
+    except ImproperlyConfigured as error:
+        # Celery logs and forgets what a signal's receiver raises, but not an exit.
+        raise SystemExit(str(error)) from None
 
 
 @worker_ready.connect

@@ -70,8 +70,8 @@ def say_where(port_base: int) -> None:
     ]
     lines += [
         f"Start as {doctors[0]}; a letter to the other doctor arrives at {doctors[-1]}.",
-        "Stop with Ctrl-C; the data is kept. `make reset` clears it. Facts for scripts: "
-        "var/demo/demo.json",
+        "Stop with Ctrl-C; the data is kept. `make reset` clears it.",
+        "Facts for scripts: var/demo/demo.json",
         "",
     ]
     print("\n".join(lines), flush=True)

@@ -259,6 +259,8 @@ LOGGING: dict[str, Any] = {
 
 # The banner and the words of the demonstration; never true elsewhere.
 IS_DEMO = False
+# Processes refuse to start on an error of mssante.checks; prod sets it.
+IS_PRODUCTION = False
 
 
 def sqlite_databases(state_dir: Path) -> dict[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ from mssante.settings.base import *
 from mssante.settings.base import LOGGING
 from mssante.settings.databases import database_from_url
 
+IS_PRODUCTION = True
 SECRET_KEY = env_secret("MSSANTE_SECRET_KEY")
 ALLOWED_HOSTS = env_list("MSSANTE_HOSTS")
 OPERATOR_KEY = env_str("MSSANTE_OPERATOR_KEY", "operator")

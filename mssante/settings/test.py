@@ -4,6 +4,8 @@ own below ``var/test``.
 ``TEST_DATABASE_URL`` and ``TEST_BROKER_URL`` run the same tests on PostgreSQL and Redis.
 """
 
+import atexit
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -21,6 +23,7 @@ PASSWORD_ALONE_SUFFICES = True
 
 (BASE_DIR / "var" / "test").mkdir(parents=True, exist_ok=True)
 STATE_DIR = Path(tempfile.mkdtemp(prefix="state-", dir=BASE_DIR / "var" / "test"))
+atexit.register(shutil.rmtree, STATE_DIR, ignore_errors=True)
 MASTER_KEY_FILE = STATE_DIR / "master.key"
 BLOB_DIR = STATE_DIR / "blobs"
 SPOOL_DIR = STATE_DIR / "spool"
@@ -39,7 +42,8 @@ for _alias, _name in (("default", "mail"), ("directory", "directory")):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;",
     }
 if _url := env_str("TEST_DATABASE_URL", ""):
-    DATABASES = {"default": database_from_url(_url)}
+    # Listeners are threads here: a connection kept for later would outlive its test.
+    DATABASES = {"default": {**database_from_url(_url), "CONN_MAX_AGE": 0}}
 
 INSTALLED_APPS = [*INSTALLED_APPS, "mssante.demo.apps.DemoConfig"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -159,7 +159,7 @@ def _write_broken(claim: Claim, error: TransportError, line: PeerLine) -> None:
     reply = error.reply
     outcome = Outcome(
         reason=error.reason,
-        smtp_code=reply.code if reply else None,
+        smtp_code=(reply.code or None) if reply else None,
         enhanced_code=reply.enhanced[:12] if reply else "",
         diagnostic=reply.text if reply else "",
         **line.facts(),

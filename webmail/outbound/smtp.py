@@ -20,7 +20,9 @@ _LONGEST_REPLY = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class PeerReply:
-    """A peer's answer: code, enhanced code (RFC 3463) when it gave one, and its own words."""
+    """A peer's answer: code (0 for nonsense), enhanced code (RFC 3463) when it gave one, and its
+    own words.
+    """
 
     code: int
     enhanced: str
@@ -271,7 +273,10 @@ def _wire_form(content: bytes) -> bytes:
 
 
 def _reply(code: int, text: bytes) -> PeerReply:
-    line = " ".join(text.decode("ascii", "replace").split())[:_LONGEST_ANSWER]
+    if not 100 <= code <= 999:  # noqa: PLR2004  (RFC 5321 §4.2: three digits, or no code at all.)
+        code = 0
+    shown = (char if char.isprintable() else " " for char in text.decode("ascii", "replace"))
+    line = " ".join("".join(shown).split())[:_LONGEST_ANSWER]
     first, _, rest = line.partition(" ")
     parts = first.split(".")
     if len(parts) == _ENHANCED_PARTS and all(part.isdigit() for part in parts):

@@ -1,4 +1,4 @@
-"""Where a letter goes: configured routes, MX in order, and every way a domain says no or nothing."""
+"""Where a letter goes: configured routes, MX in order, every way a domain says no or nothing."""
 
 from types import SimpleNamespace
 

@@ -261,6 +261,18 @@ def test_line_serves_the_next_letter_after_a_refusal(start, reach):
     assert peer.connections == 1
 
 
+def test_no_unprintable_character_of_a_reply_comes_through(start, reach):
+    reply = hand_over(reach(start(replies={"dot": ["250 2.0.0 ta\x00ken\x1b[31m \xe9"]})))[FIRST]
+    assert reply.is_ok
+    assert reply.text.isprintable()
+
+
+@pytest.mark.parametrize("answer", ["garbage", "-1 what", "99999999999999999999 what"])
+def test_code_that_is_none_is_zero(start, reach, answer):
+    error = broken(reach(start(replies={"MAIL": [answer]})))
+    assert (error.reason, error.reply.code) == ("protocol", 0)
+
+
 def test_peers_words_are_one_bounded_line(start, reach):
     long = "\r\n".join([f"550-5.1.1 {'mot ' * 200}"] * 5 + ["550 5.1.1 fin"])
     reply = hand_over(reach(start(replies={"RCPT": [long]})))[FIRST]

@@ -7,6 +7,7 @@ import signal
 from typing import Any
 
 from django.conf import settings
+from django.core import checks
 from django.core.management.base import BaseCommand
 
 from webmail.inbound.server import serve_until
@@ -16,6 +17,8 @@ class Command(BaseCommand):
     help = "Listen for mail from the trust space."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
+        if settings.IS_PRODUCTION:
+            self.check(tags=["start"], include_deployment_checks=True, fail_level=checks.ERROR)
         asyncio.run(_serve())
 
 
