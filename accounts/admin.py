@@ -1,4 +1,4 @@
-"""People in the admin: who they are and what role they hold. Their mail is not reachable from here."""
+"""People in the admin: who they are, what role they hold. Their mail is not reachable here."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin

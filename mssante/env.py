@@ -77,12 +77,13 @@ def env_secret(name: str) -> str:
     file_name = os.environ.get(f"{name}_FILE")
     if file_name is not None:
         try:
-            return Path(file_name).read_text(encoding="utf-8").strip()
+            value = Path(file_name).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise ImproperlyConfigured(f"{name}_FILE cannot be read: {error.strerror}.") from None
-    value = os.environ.get(name)
+    else:
+        value = os.environ.get(name, "")
     if not value:
-        raise ImproperlyConfigured(f"Set {name} or {name}_FILE.")
+        raise ImproperlyConfigured(f"Set {name} or {name}_FILE; neither may be empty.")
     return value
 
 

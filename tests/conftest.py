@@ -1,4 +1,9 @@
-"""The cast and the stage of every test: people, boxes, a toy trust space, a key, no network beyond localhost."""
+"""The cast and the stage of every test: people, boxes, a toy trust space, a key, no network beyond
+localhost.
+"""
+
+import os
+from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
@@ -25,6 +30,19 @@ def _stage(settings):
         create_master_key(django_settings.MASTER_KEY_FILE)
     for folder in ("queue", "control"):
         (django_settings.STATE_DIR / "bell" / folder).mkdir(parents=True, exist_ok=True)
+
+
+@pytest.fixture
+def synced(monkeypatch):
+    """Each file and folder that is synced to disk, in order; a test may add what else it sees."""
+    order, fsync = [], os.fsync
+
+    def noted(descriptor):
+        fsync(descriptor)
+        order.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+    monkeypatch.setattr(os, "fsync", noted)
+    return order
 
 
 @pytest.fixture
@@ -69,4 +87,6 @@ def mme_durand(db):
 
 @pytest.fixture
 def administrator(db):
-    return make_user("paul.garnier", "Paul", "Garnier", kind="staff", is_staff=True, is_superuser=True)
+    return make_user(
+        "paul.garnier", "Paul", "Garnier", kind="staff", is_staff=True, is_superuser=True
+    )

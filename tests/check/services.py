@@ -58,7 +58,7 @@ def private_postgres() -> Iterator[PrivatePostgres]:
 
     It writes nothing safely (fsync is off): what it holds is thrown away.
     """
-    programs = _postgres_programs()
+    programs = find_postgres()
     with _private_folder("postgres-") as folder:
         data, port = folder / "data", free_port()
         user = _postgres_user()
@@ -112,7 +112,7 @@ def free_port() -> int:
         return port
 
 
-def _postgres_programs() -> Path:
+def find_postgres() -> Path:
     """The folder of the newest version installed."""
     found = sorted(
         (path.parent for path in POSTGRESQL_PROGRAMS.glob("*/bin/initdb")),

@@ -1,5 +1,7 @@
 """Letters on their way out: written and sent by the product's verbs, or a bare row in any state."""
 
+import secrets
+
 from django.utils import timezone
 
 from tests.factories.letters import PETIT
@@ -36,6 +38,8 @@ def send(mailbox, actor, **fields):
 def make_delivery(mailbox, *, state=DeliveryState.QUEUED, address=PETIT, **fields):
     """A delivery row and the sent letter above it, without asking anybody."""
     now = timezone.now()
+    message_id = f"{secrets.token_hex(8)}@ch-valbrune.mssante.example"
+    source = f"Subject: Avis\r\nMessage-ID: <{message_id}>\r\n\r\nPLANTED-BODY-7731\r\n"
     message = Message.objects.create(
         mailbox=mailbox,
         folder=folder_of(mailbox, FolderRole.SENT),
@@ -43,8 +47,8 @@ def make_delivery(mailbox, *, state=DeliveryState.QUEUED, address=PETIT, **field
         state=MessageState.SENT,
         at=now,
         from_address=mailbox.address,
-        rfc_message_id=f"{now.timestamp()}@ch-valbrune.mssante.example",
-        source=write_blob(mailbox, b"Subject: Avis\r\n\r\nPLANTED-BODY-7731\r\n"),
+        rfc_message_id=message_id,
+        source=write_blob(mailbox, source.encode()),
     )
     recipient = Recipient.objects.create(message=message, kind="to", position=0, address=address)
     row = {"state_at": now, "created_at": now, "next_attempt_at": now, **fields}

@@ -1,4 +1,6 @@
-"""What the stories of the incoming road share: waiting for the listener's threads, the spool's files, the worker's turn."""
+"""What the stories of the incoming road share: waiting for threads, the spool's files, the worker's
+turn.
+"""
 
 import time
 from pathlib import Path

@@ -1,5 +1,6 @@
-"""Everything a peer can do wrong, and everything that can go wrong here while it does right: each has its answer, and
-what was not promised leaves nothing behind.
+"""Everything a peer can do wrong, and everything that can go wrong here while it does right.
+
+Each has its answer, and what was not promised leaves nothing behind.
 """
 
 import os
@@ -16,6 +17,7 @@ from django.utils import timezone
 from accounts.audit.events import Event
 from accounts.audit.models import AuditEvent
 from directory.models import WhitelistSnapshot
+from directory.trust.certificates import identify_peer
 from directory.trust.whitelist import refresh_whitelist
 from mssante.demo.issuance import current_time
 from mssante.demo.operators import PRACTICE
@@ -213,12 +215,8 @@ def test_good_certificate_that_is_on_no_list_is_refused_at_mail(
 def test_revoked_certificate_is_refused_at_mail(own_space, martin_box):
     refresh_whitelist()
     context = peer_context(own_space, PRACTICE.key, server=False)
-    folder = own_space.root / "operators" / PRACTICE.key
-    der = ssl.PEM_cert_to_DER_cert(
-        (folder / "cert.pem").read_text().split("-----END CERTIFICATE-----")[0]
-        + "-----END CERTIFICATE-----\n"
-    )
-    revoke(own_space, builder.x509.load_der_x509_certificate(der).serial_number)
+    path = own_space.root / "operators" / PRACTICE.key / "cert.pem"
+    revoke(own_space, identify_peer(builder.der_of(path.read_bytes())).serial)
     with running_listener() as port, Wire(port) as wire:
         wire.introduce(context)
         assert wire.say(f"MAIL FROM:<{PETIT}>") == "550 5.7.1 certificate revoked"
@@ -399,11 +397,11 @@ def test_peer_that_resets_in_the_middle_of_data_leaves_nothing(wire, martin_box)
 
 @pytest.fixture
 def held_commit(monkeypatch):
-    """The commit waits for us, and we see the connection go: the moment after the dot, made long."""
+    """The commit waits for us and we see the connection go: the moment after the dot, made long."""
     state = SimpleNamespace(
         entered=threading.Event(), go_on=threading.Event(), is_gone=threading.Event()
     )
-    commit, lost = smtpd.commit_to_spool, smtpd.TrustSpaceSMTP.connection_lost
+    commit, lost = spool.commit_to_spool, smtpd.TrustSpaceSMTP.connection_lost
 
     def slow_commit(*args):
         state.entered.set()

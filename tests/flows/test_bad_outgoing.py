@@ -324,7 +324,7 @@ def test_worker_that_lost_its_lease_does_not_send_the_dot(
     peer = make_peer()
     letter = send(martin_box, dr_martin, to=f"{PETIT}, {ROY}")
     note = tracking.note_final_dot
-    stolen = []
+    stolen: list[Delivery] = []
 
     def late(delivery, *, token):
         if not stolen:
@@ -338,6 +338,23 @@ def test_worker_that_lost_its_lease_does_not_send_the_dot(
     assert peer.letters == []
     rows = letter.deliveries.all()
     assert {(row.state, row.dot_at) for row in rows} == {("in_flight", None)}
+
+
+def test_lease_lost_for_one_after_the_dot_leaves_the_others_their_outcome(
+    martin_box, dr_martin, make_peer, monkeypatch
+):
+    make_peer()
+    letter = send(martin_box, dr_martin, to=f"{PETIT}, {ROY}")
+    note = tracking.note_final_dot
+
+    def late(delivery, *, token):
+        note(delivery, token=token)
+        if delivery.recipient.address == ROY:
+            letter.deliveries.filter(recipient__address=PETIT).update(lease_token="another")
+
+    monkeypatch.setattr(tracking, "note_final_dot", late)
+    drain_peer(PRACTICE_DOMAIN)
+    assert states(letter) == {PETIT: "in_flight", ROY: "accepted"}
 
 
 def test_worker_that_died_after_the_dot_leaves_doubt_and_the_letter_goes_again(

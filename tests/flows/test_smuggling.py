@@ -1,5 +1,5 @@
-"""One message for one ending: no form of line end makes two messages of one, whatever the packets. Judged by what is
-stored, not by what is answered.
+"""One message for one ending: no form of line end makes two messages of one, whatever the packets.
+Judged by what is stored, not by what is answered.
 """
 
 import pytest

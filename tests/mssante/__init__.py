@@ -1,1 +1,0 @@
-"""The roof: wiring, typed readers, routing between databases."""

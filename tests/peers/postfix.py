@@ -1,5 +1,7 @@
-"""Debian's Postfix as the other operator: a private instance with folders and ports of its own. Configuration goes in,
-a running mail server comes out; it knows no test and nothing of ours but where certificates lie.
+"""Debian's Postfix as the other operator: a private instance with folders and ports of its own.
+
+Configuration goes in, a running mail server comes out; it knows no test and nothing of ours but
+where certificates lie.
 """
 
 import contextlib
@@ -15,7 +17,8 @@ from pathlib import Path
 
 POSTFIX = Path("/usr/sbin/postfix")
 START_SECONDS = 20
-# Every service that receiving, relaying, bouncing and local storage need; none in a chroot, which is Debian's habit.
+# Every service that receiving, relaying, bouncing and local storage need; none in a chroot, as
+# Debian's would be.
 SERVICES = """\
 127.0.0.1:{smtpd} inet n - n - - smtpd
 127.0.0.1:{inject} inet n - n - - smtpd -o syslog_name=inject
@@ -43,7 +46,7 @@ postlog unix-dgram n - n - 1 postlogd
 
 @dataclass(frozen=True, slots=True)
 class Postfix:
-    """A running instance: ``port`` is where other operators come in, ``inject`` where its own users do."""
+    """A running instance: other operators come in at ``port``, its own users at ``inject``."""
 
     root: Path
     port: int
@@ -56,7 +59,7 @@ class Postfix:
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
     def wait_for_log(self, *words, seconds=20):
-        """The first line that holds every word. What a line says of one letter may be said before the next one."""
+        """The first line of the log that holds every word."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             for line in self.log.splitlines():
@@ -83,7 +86,7 @@ class Postfix:
 def running_postfix(*, domain, host, users, certificate, key, anchors, settings=None):
     """An instance that demands a certificate from who comes in and shows ``certificate`` both ways.
 
-    Nothing of it is left when the block ends: its master process is told to stop and its folder is removed.
+    Nothing of it is left when the block ends: its processes are stopped and its folder is removed.
     """
     if not POSTFIX.exists():
         raise RuntimeError("Postfix is missing: install the Debian package postfix.")
@@ -141,7 +144,7 @@ def _configuration(instance, *, domain, host):
 
 
 def _identity(root, *, certificate, key, anchors):
-    """Mutual TLS both ways: our certificate shown, theirs demanded and checked up to the anchors."""
+    """Mutual TLS both ways: ours is shown, theirs demanded and followed up to the anchors."""
     shutil.copy(certificate, root / "cert.pem")
     shutil.copy(key, root / "key.pem")
     (root / "key.pem").chmod(0o600)

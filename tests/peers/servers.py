@@ -1,10 +1,11 @@
-"""Our own listener in a thread, and a scripted peer to send to. Real sockets on localhost, real certificates."""
+"""Our own listener in a thread, and a scripted peer to send to. Real sockets, real certificates."""
 
 import asyncio
 import contextlib
 import socket
 import ssl
 import threading
+from typing import Any
 
 from webmail.inbound.server import Listener
 
@@ -12,7 +13,8 @@ from webmail.inbound.server import Listener
 @contextlib.contextmanager
 def running_listener():
     """Our SMTP listener on a free port; yields the port."""
-    started, state = threading.Event(), {}
+    started = threading.Event()
+    state: dict[str, Any] = {}
 
     async def serve():
         listener = Listener("127.0.0.1", 0)
@@ -92,7 +94,7 @@ class ScriptedPeer:
             ends.enter_context(connection)
             self._talk(connection, ends)
 
-    def _talk(self, connection, ends):
+    def _talk(self, connection, ends):  # noqa: C901, PLR0912  (One table of verbs.)
         file = ends.enter_context(connection.makefile("rwb", buffering=0))
 
         def say(verb, default):
@@ -107,7 +109,8 @@ class ScriptedPeer:
             return answer
 
         say("greeting", "220 peer ready")
-        sender, recipients, is_tls = "", [], False
+        sender, is_tls = "", False
+        recipients: list[str] = []
         while line := file.readline():
             command = line.decode().strip()
             verb = command.split(" ")[0].split(":")[0].upper()

@@ -1,4 +1,6 @@
-"""Both roads with Debian's Postfix at the other end: a mail server nobody here wrote, which checks mutual TLS itself."""
+"""Both roads with Debian's Postfix at the other end: a mail server nobody here wrote, which checks
+mutual TLS itself.
+"""
 
 import contextlib
 import smtplib
@@ -27,7 +29,7 @@ NOBODY = f"personne@{HOSPITAL.domain}"
 
 @pytest.fixture
 def start_postfix(trust_space, settings):
-    """Start the practice's Postfix, our certificates and route in place; ``to`` is the port it reaches us at."""
+    """Start the practice's Postfix, with a route to it; it reaches us at the port ``to``."""
     with contextlib.ExitStack() as stack:
 
         def start(*, to=None, **changes):

@@ -5,7 +5,7 @@ import struct
 
 
 class Wire:
-    """One connection to our listener. ``say`` sends a line and gives the reply's lines; ``send`` only sends."""
+    """One connection to our listener. ``say`` sends a line and gives the reply."""
 
     def __init__(self, port):
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)

@@ -104,14 +104,14 @@ class OneDelivery(RuleBasedStateMachine):
         self.state = target
         self.token = token if target == "in_flight" else ""
         assert self.facts() == (events + 1, modseq + 1)
-        assert AuditEvent.objects.order_by("pk").last().event == f"delivery:state:{target}"
+        assert AuditEvent.objects.latest("pk").event == f"delivery:state:{target}"
 
     @rule(report=st.sampled_from(sorted(REPORTS)))
     def report(self, report):
         deed, sources = REPORTS[report]
         events, modseq = self.facts()
         deed(Delivery.objects.get(pk=self.delivery.pk))
-        last = AuditEvent.objects.order_by("pk").last()
+        last = AuditEvent.objects.latest("pk")
         if self.state in sources:
             assert report in ALLOWED[self.state]
             self.state = report

@@ -1,1 +1,1 @@
-"""What people do in a mailbox: reach it, list it, read it. It sends nothing and receives nothing."""
+"""What people do in a mailbox: reach it, list it, read it. It sends and receives nothing."""

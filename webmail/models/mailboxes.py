@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
 
 class MailboxKind(models.TextChoices):
@@ -98,7 +98,7 @@ class MailboxAccess(models.Model):
         on_delete=models.CASCADE,
         related_name="mailbox_accesses",
     )
-    can_read = models.BooleanField(_("read"), default=True)
+    can_read = models.BooleanField(pgettext_lazy("right", "read"), default=True)
     can_file = models.BooleanField(_("file"), default=False)
     can_prepare = models.BooleanField(_("prepare drafts"), default=False)
     can_send = models.BooleanField(_("send"), default=False)

@@ -135,7 +135,11 @@ def _hand_over(claim: Claim, line: PeerLine) -> None:
         line.close()
         raise
     for delivery in claim.deliveries:
-        _write_reply(delivery, replies[delivery.recipient.address], claim, line)
+        try:
+            _write_reply(delivery, replies[delivery.recipient.address], claim, line)
+        except WrongTransitionError:
+            # That one is another worker's by now; what the peer said of the others is still true.
+            logger.warning("event=lease_lost delivery=%s", delivery.pk)
 
 
 def _write_reply(delivery: Delivery, reply: PeerReply, claim: Claim, line: PeerLine) -> None:

@@ -146,13 +146,15 @@ def attach_files(draft: Message, files: Sequence[UploadedPart]) -> None:
 
 def _count_files(draft: Message) -> None:
     """Write the number of files on the row; on PostgreSQL this also holds the row until the caller
-    is done.
+    is done. It counts as a save: a letter composed before it is not sent with other files than it
+    shows.
     """
     changed = Message.objects.filter(pk=draft.pk, state=MessageState.DRAFT).update(
-        attachment_count=draft.attachments.count()
+        attachment_count=draft.attachments.count(), version=F("version") + 1
     )
     if changed != 1:
         raise DraftGoneError
+    draft.refresh_from_db(fields=["attachment_count", "version"])
 
 
 @transaction.atomic

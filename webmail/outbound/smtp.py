@@ -184,10 +184,7 @@ def connect(
         smtp.ehlo_or_helo_if_needed()
         if not smtp.has_extn("starttls"):
             raise TransportError("no_starttls")
-        # smtplib wants a name for SNI (RFC 6066); the context itself compares no host name.
-        answer = _reply(*smtp.starttls(context=context))
-        if not answer.is_ok:
-            raise TransportError("no_starttls", reply=answer)
+        _start_tls(smtp, context)
         smtp.ehlo_or_helo_if_needed()
         sock = smtp.sock
         if not isinstance(sock, ssl.SSLSocket):
@@ -200,6 +197,15 @@ def connect(
     except (OSError, smtplib.SMTPException) as error:
         smtp.close()
         raise _broken(error, after_dot=False) from None
+
+
+def _start_tls(smtp: smtplib.SMTP, context: ssl.SSLContext) -> None:
+    """smtplib sends the name for SNI (RFC 6066); the context itself compares no host name."""
+    try:
+        smtp.starttls(context=context)
+    except smtplib.SMTPResponseException as error:
+        answer = _reply(error.smtp_code, _as_bytes(error.smtp_error))
+        raise TransportError("no_starttls", reply=answer) from None
 
 
 class _NoDelaySMTP(smtplib.SMTP):

@@ -167,7 +167,7 @@ def _act(request: HttpRequest, user: User, draft: Message, form: ComposeForm) ->
 
 def _to_letter(letter: Message) -> HttpResponse:
     address = reverse("thread", args=[letter.thread_id])
-    return redirect(f"{address}?dossier=sent#message-{letter.pk}")
+    return redirect(f"{address}?dossier=sent&lettre={letter.pk}#message-{letter.pk}")
 
 
 def _tell(form: ComposeForm, problems: Sequence[Problem]) -> None:

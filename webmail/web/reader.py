@@ -43,7 +43,7 @@ def thread(request: HttpRequest, user: User, thread_id: int) -> HttpResponse:
     context = list_context(mailbox, role, open_thread=conversation.pk)
     context |= {
         "shell": make_shell(user, mailbox, current=role.value),
-        "thread": _shown(user, conversation, messages),
+        "thread": _shown(user, conversation, messages, wanted=request.GET.get("lettre", "")),
     }
     return render(request, "webmail/conversation.html", context)
 
@@ -123,14 +123,21 @@ def _answered_name(shown: list[MessageShown]) -> str:
     return last.deliveries[0].plate.name if last.deliveries else last.plate.name
 
 
-def _shown(user: User, conversation: Thread, messages: list[Message]) -> ThreadShown:
+def _shown(
+    user: User, conversation: Thread, messages: list[Message], *, wanted: str = ""
+) -> ThreadShown:
+    """The conversation; open are its last message, what nobody has seen, and the one asked for."""
     deliveries = deliveries_of([one for one in messages if one.state == MessageState.SENT])
     last = messages[-1] if messages else None
     may_write = has_right(user, conversation.mailbox_id, Right.PREPARE)
     answer = f"{reverse('compose')}?repondre={last.pk}" if last and may_write else ""
     live = f"{reverse('thread_live', args=[conversation.pk])}?modseq={conversation.mailbox.modseq}"
     shown = [
-        show_message(one, deliveries.get(one.pk, []), is_expanded=one is last or not one.is_seen)
+        show_message(
+            one,
+            deliveries.get(one.pk, []),
+            is_expanded=one is last or not one.is_seen or str(one.pk) == wanted,
+        )
         for one in messages
     ]
     return ThreadShown(

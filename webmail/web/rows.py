@@ -60,8 +60,10 @@ def make_rows(messages: Sequence[Message], *, open_thread: int = 0) -> tuple[Row
 def _url(message: Message) -> str:
     if message.state == MessageState.DRAFT:
         return f"{reverse('compose')}?brouillon={message.pk}"
-    folder = "?dossier=sent" if message.state == MessageState.SENT else ""
-    return reverse("thread", args=[message.thread_id]) + folder
+    address = reverse("thread", args=[message.thread_id])
+    if message.state == MessageState.SENT:
+        return f"{address}?dossier=sent&lettre={message.pk}#message-{message.pk}"
+    return address
 
 
 def _who(message: Message, deliveries: Sequence[Delivery]) -> str:

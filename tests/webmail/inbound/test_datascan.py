@@ -1,11 +1,15 @@
-"""The reader of DATA: the same verdict however the bytes are cut, one message for one ending, bounded memory."""
+"""The reader of DATA: one verdict however the bytes are cut, one message for one ending, bounded
+memory.
+"""
+
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from webmail.inbound.datascan import DataScanner
 
-# Endings that some other software takes for CRLF.CRLF; here each is data of one message, or refused.
+# Endings that some other software takes for CRLF.CRLF; here each is data, or refused.
 FALSE_ENDINGS = [
     b"\n.\n",
     b"\r.\r",
@@ -54,7 +58,7 @@ def reference(wire):
 
 def cut(wire, places):
     edges = [0, *sorted(place % (len(wire) + 1) for place in places), len(wire)]
-    return [wire[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [wire[a:b] for a, b in pairwise(edges)]
 
 
 @settings(max_examples=400)

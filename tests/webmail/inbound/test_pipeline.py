@@ -10,8 +10,10 @@ from tests.factories.letters import MARTIN, make_letter
 from tests.factories.people import make_mailbox
 from tests.factories.spooled import make_delivery, make_due, spool
 from webmail.inbound import pipeline
+from webmail.inbound.deposit import deposit_message
 from webmail.inbound.files import read_spool_file
 from webmail.inbound.pipeline import process
+from webmail.mime.parse import parse_message
 from webmail.models import DeliveryState, InboundMessage, Message, SpoolState
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -69,7 +71,7 @@ def test_message_that_is_not_due_waits(martin_box):
 
 
 def test_failed_attempt_is_made_again_later(martin_box, monkeypatch):
-    monkeypatch.setattr(pipeline, "parse_message", failing(pipeline.parse_message, times=1))
+    monkeypatch.setattr(pipeline, "parse_message", failing(parse_message, times=1))
     inbound = run(spool(martin_box))
     assert (inbound.state, inbound.problem) == (SpoolState.WAITING, "Trouble")
     assert inbound.next_attempt_at > timezone.now()
@@ -81,7 +83,7 @@ def test_failed_attempt_is_made_again_later(martin_box, monkeypatch):
 def test_poisonous_message_is_set_aside_and_stays_readable(
     martin_box, monkeypatch, settings, caplog
 ):
-    monkeypatch.setattr(pipeline, "parse_message", failing(pipeline.parse_message, times=99))
+    monkeypatch.setattr(pipeline, "parse_message", failing(parse_message, times=99))
     raw = make_letter()
     inbound = spool(martin_box, raw=raw)
     for _ in range(settings.SPOOL_POISON_LIMIT):
@@ -141,7 +143,7 @@ def test_message_its_workers_die_on_is_set_aside(martin_box, settings):
 def test_worker_that_lost_its_lease_leaves_row_and_file_to_the_other(
     martin_box, monkeypatch, spool_folder
 ):
-    deposit = pipeline.deposit_message
+    deposit = deposit_message
 
     def slow_deposit(*args):
         InboundMessage.objects.update(lease_token="another worker's")
@@ -154,7 +156,7 @@ def test_worker_that_lost_its_lease_leaves_row_and_file_to_the_other(
 
 
 def test_crash_between_two_boxes_deposits_once_in_each(martin_box, petit_box, monkeypatch):
-    deposit, boxes = pipeline.deposit_message, []
+    deposit, boxes = deposit_message, []
 
     def crashing(mailbox, arrival):
         boxes.append(mailbox)
@@ -176,7 +178,7 @@ def test_crash_between_two_boxes_deposits_once_in_each(martin_box, petit_box, mo
 
 
 def test_crash_after_the_deposit_and_before_its_note_deposits_once(martin_box, monkeypatch):
-    deposit = pipeline.deposit_message
+    deposit = deposit_message
 
     def crashing(*args):
         deposit(*args)

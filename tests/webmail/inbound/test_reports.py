@@ -1,4 +1,6 @@
-"""What other operators say of our letters: believed from the one who has the letter, kept as plain mail from any other."""
+"""What other operators say of our letters: believed from the one who has the letter, kept as plain
+mail from any other.
+"""
 
 import pytest
 
@@ -84,7 +86,7 @@ def delivery(martin_box):
 
 @pytest.fixture
 def report(martin_box, dn_of):
-    """A report comes in by the whole of the pipeline; it is a letter in the box whatever it says."""
+    """A report comes in by the whole of the pipeline; it is a letter in the box in any case."""
 
     def bring(raw, *, operator=PRACTICE, sender=""):
         peer_dn = dn_of(operator) if operator else ""

@@ -7,7 +7,7 @@ from accounts.audit.models import AuditEvent
 from tests.factories.letters import make_letter
 from tests.factories.spooled import PEER_DN, spool
 from webmail.inbound import spool as room
-from webmail.inbound.files import read_spool_file
+from webmail.inbound.files import SpoolFile, read_spool_file
 from webmail.inbound.spool import Origin, SpoolRecipient, commit_to_spool, prepare_content
 from webmail.models import InboundMessage, SpoolState
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def rung(monkeypatch):
-    ids = []
+    ids: list[int] = []
     monkeypatch.setattr(room, "ring_inbound", ids.append)
     return ids
 
@@ -74,22 +74,27 @@ def test_content_that_cannot_be_written_leaves_no_file(martin_box, monkeypatch, 
     def full(*_args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(room.SpoolFile, "write", full)
+    monkeypatch.setattr(SpoolFile, "write", full)
     with pytest.raises(OSError, match="No space"):
         prepare_content(b"lettre")
     assert list(spool_folder.iterdir()) == []
 
 
 def test_file_is_sealed_before_its_row_is_written(martin_box, monkeypatch):
-    order = []
-    seal, write_rows = room.SpoolFile.seal, room._write_rows
-    monkeypatch.setattr(
-        room.SpoolFile, "seal", lambda self: (seal(self), order.append("sealed"))[0]
-    )
-    monkeypatch.setattr(
-        room, "_write_rows", lambda *args: (order.append("rows"), write_rows(*args))[1]
-    )
-    file = room.SpoolFile()
+    order: list[str] = []
+    seal, write_rows = SpoolFile.seal, room._write_rows
+
+    def noted_seal(self):
+        seal(self)
+        order.append("sealed")
+
+    def noted_rows(*args):
+        order.append("rows")
+        return write_rows(*args)
+
+    monkeypatch.setattr(SpoolFile, "seal", noted_seal)
+    monkeypatch.setattr(room, "_write_rows", noted_rows)
+    file = SpoolFile()
     file.write(make_letter())
     commit_to_spool(file, Origin(envelope_from=""), [SpoolRecipient(martin_box)])
     assert order == ["sealed", "rows"]

@@ -1,6 +1,7 @@
 """The bell and the sweep: a bell that does not ring loses nothing."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -42,7 +43,7 @@ def test_task_takes_an_id_and_processes_its_row(martin_box):
 def test_sweep_rings_what_is_due_and_nothing_else(martin_box, rung):
     now = timezone.now()
     past, future = now - timedelta(seconds=1), now + timedelta(seconds=60)
-    states = {
+    states: dict[str, dict[str, Any]] = {
         "due": {"state": SpoolState.WAITING, "next_attempt_at": past},
         "later": {"state": SpoolState.WAITING, "next_attempt_at": future},
         "dead": {"state": SpoolState.PROCESSING, "lease_until": past},

@@ -163,6 +163,7 @@ def test_doubt_is_not_shown_over_what_is_known(state):
 @pytest.mark.parametrize(("worse", "better"), list(combinations(ORDER, 2)))
 def test_letter_to_several_shows_its_worst(worse, better):
     summary = summary_of([facts(better), facts(worse), facts(better)])
+    assert summary is not None
     assert (summary.state, summary.tone, summary.track) == (worse, *LOOKS[worse])
     first, second = summary.sentence.split(", ")
     assert first.startswith("1 ")

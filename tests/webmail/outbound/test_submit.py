@@ -28,7 +28,13 @@ from webmail.models import (
     Thread,
 )
 from webmail.outbound import submit
-from webmail.outbound.drafts import save_draft
+from webmail.outbound.drafts import (
+    UploadedPart,
+    attach_files,
+    detach_file,
+    draft_text,
+    save_draft,
+)
 from webmail.outbound.submit import AlreadySentError, SubmitError, submit_draft
 
 pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.usefixtures("trust_space")]
@@ -196,16 +202,42 @@ def test_second_submit_sends_nothing(martin_box, dr_martin):
 
 def test_text_saved_in_another_window_is_not_overlooked(martin_box, dr_martin):
     draft = write_draft(martin_box, dr_martin)
-    save_draft(Message.objects.get(pk=draft.pk), submit.draft_text(draft))
+    save_draft(Message.objects.get(pk=draft.pk), draft_text(draft))
     with pytest.raises(AlreadySentError):
         submit_draft(draft, dr_martin)
     assert Delivery.objects.count() == 0
 
 
+@pytest.mark.parametrize("change", ["attach", "detach"])
+def test_file_that_comes_or_goes_in_another_window_is_not_overlooked(
+    martin_box, dr_martin, monkeypatch, change
+):
+    """The other window is faster than the composing of the letter."""
+    draft = write_draft(martin_box, dr_martin, files=[("a.pdf", "application/pdf", b"x")])
+    compose = submit.compose_message
+
+    def slow_compose(message):
+        other = Message.objects.get(pk=draft.pk)
+        if change == "attach":
+            attach_files(other, [UploadedPart("b.pdf", "application/pdf", b"y")])
+        else:
+            detach_file(other, other.attachments.get())
+        return compose(message)
+
+    monkeypatch.setattr(submit, "compose_message", slow_compose)
+    with pytest.raises(AlreadySentError):
+        submit_draft(draft, dr_martin)
+    assert Delivery.objects.count() == 0
+    monkeypatch.undo()
+    letter = submit_draft(Message.objects.get(pk=draft.pk), dr_martin)
+    files = [file.get_filename() for file in parsed(letter).iter_attachments()]
+    assert files == (["a.pdf", "b.pdf"] if change == "attach" else [])
+
+
 def test_bell_rings_once_per_domain_and_only_on_commit(
     martin_box, dr_martin, monkeypatch, django_capture_on_commit_callbacks
 ):
-    rung = []
+    rung: list[str] = []
     monkeypatch.setattr(submit, "ring_domain", rung.append)
     colleague = make_mailbox("accueil", "Accueil", kind=MailboxKind.ORG)
     with django_capture_on_commit_callbacks(execute=False) as callbacks:

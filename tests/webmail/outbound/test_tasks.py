@@ -14,7 +14,7 @@ from tests.factories.letters import MARTIN, PETIT
 from tests.factories.outbox import make_delivery
 from webmail import tracking
 from webmail.models import Delivery, DeliveryState, InboundMessage
-from webmail.outbound import delivery as delivery_module, tasks
+from webmail.outbound import tasks
 from webmail.outbound.tasks import drain_peer, ring_domain, sweep_outbox
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -24,7 +24,7 @@ OTHER = "a@labo.mssante.example"
 
 @pytest.fixture
 def bell(monkeypatch):
-    rung = []
+    rung: list[str] = []
     monkeypatch.setattr(tasks, "ring_domain", rung.append)
     return rung
 
@@ -142,7 +142,7 @@ def test_two_sweeps_at_once_tell_the_sender_once(martin_box, bell, monkeypatch):
     """The second one looks before the first one writes."""
     make_delivery(martin_box, state=DeliveryState.DEFERRED, created_at=ago(hours=49))
     expire = tracking.expire
-    nested = []
+    nested: list[Delivery] = []
 
     def slow_expire(row, outcome):
         if not nested:
@@ -150,7 +150,7 @@ def test_two_sweeps_at_once_tell_the_sender_once(martin_box, bell, monkeypatch):
             sweep_outbox()
         expire(row, outcome)
 
-    monkeypatch.setattr(delivery_module.tracking, "expire", slow_expire)
+    monkeypatch.setattr(tracking, "expire", slow_expire)
     sweep_outbox()
     assert nested
     assert InboundMessage.objects.count() == 1

@@ -1,6 +1,7 @@
-"""Contents of a box: once each, counted, durable before their row, gone with their last reference."""
+"""Contents of a box: once each, counted, durable before their row, gone with their last
+reference.
+"""
 
-import os
 import threading
 from pathlib import Path
 
@@ -86,27 +87,19 @@ def test_content_written_again_after_its_release_is_there(
     assert read_blob(again, martin_box) == b"lettre"
 
 
-def test_file_and_folder_are_synced_before_the_row_is_written(martin_box, monkeypatch):
-    order = []
-    fsync = os.fsync
-
-    def noted(descriptor):
-        order.append(os.readlink(f"/proc/self/fd/{descriptor}"))
-        fsync(descriptor)
-
+def test_file_and_folder_are_synced_before_the_row_is_written(martin_box, monkeypatch, synced):
     create = Blob.save
 
     def save(self, *args, **kwargs):
-        order.append("row")
+        synced.append("row")
         create(self, *args, **kwargs)
 
-    monkeypatch.setattr(os, "fsync", noted)
     monkeypatch.setattr(Blob, "save", save)
     blob = write_blob(martin_box, b"lettre")
     path = path_of(blob)
-    assert order[:2] == [str(path), str(path.parent)]
-    assert order[-1] == "row"
-    assert order.count("row") == 1
+    assert synced[:2] == [path, path.parent]
+    assert synced[-1] == "row"
+    assert synced.count("row") == 1
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
 

@@ -1,4 +1,6 @@
-"""Encrypted frames: any content comes back, and no byte can be altered, cut, added, moved or exchanged unseen."""
+"""Encrypted frames: any content comes back, and no byte can be altered, cut, added, moved or
+exchanged unseen.
+"""
 
 import io
 

@@ -1,0 +1,102 @@
+"""The bell: tasks are found, hold ids only, and the sweep survives whatever a round does."""
+
+import inspect
+import logging
+import threading
+
+import pytest
+from celery.signals import worker_ready, worker_shutting_down
+
+import directory.tasks
+import webmail.inbound.tasks
+import webmail.outbound.tasks
+from mssante import celery
+
+OUTBOX = (webmail.outbound.tasks, "sweep_outbox")
+SPOOL = (webmail.inbound.tasks, "sweep_spool")
+DOMAINS = (directory.tasks, "sweep_trusted_domains")
+
+
+@pytest.fixture
+def rounds(monkeypatch, settings):
+    """Every round of the sweep, noted; the sweeper is stopped whatever happens."""
+    settings.SWEEP_SECONDS = 0.01
+    monkeypatch.setattr(celery, "close_old_connections", lambda: None)
+    noted, enough = [], threading.Event()
+
+    def stand_in(name, *, fails):
+        def sweep():
+            noted.append(name)
+            if noted.count("sweep_trusted_domains") >= 3:
+                enough.set()
+            if fails:
+                raise ValueError("PLANTED")
+
+        sweep.__name__ = name
+        return sweep
+
+    def arrange(*failing):
+        for module, name in (OUTBOX, SPOOL, DOMAINS):
+            monkeypatch.setattr(module, name, stand_in(name, fails=name in failing))
+        return noted, enough
+
+    yield arrange
+    celery._stop.set()
+    for thread in threading.enumerate():
+        if thread.name == "sweeper":
+            thread.join(10)
+
+
+def test_every_task_of_the_house_is_found():
+    celery.app.loader.import_default_modules()
+    ours = {name for name in celery.app.tasks if not name.startswith("celery.")}
+    assert ours == {
+        "webmail.drain_peer",
+        "webmail.process_inbound",
+        "directory.tasks.refresh_trusted_domains",
+    }
+
+
+def test_arguments_of_tasks_are_ids_and_domains():
+    celery.app.loader.import_default_modules()
+    arguments = {
+        name: [one.annotation for one in inspect.signature(task.run).parameters.values()]
+        for name, task in celery.app.tasks.items()
+        if name.startswith("webmail.")
+    }
+    assert arguments == {"webmail.drain_peer": [str], "webmail.process_inbound": [int]}
+
+
+def test_only_json_crosses_the_broker_and_a_lost_worker_gives_its_task_back():
+    assert list(celery.app.conf.accept_content) == ["json"]
+    assert celery.app.conf.task_serializer == "json"
+    assert celery.app.conf.task_acks_late
+    assert celery.app.conf.task_ignore_result
+
+
+def test_worker_sweeps_from_its_start_to_its_end(rounds):
+    noted, enough = rounds()
+    worker_ready.send(sender=None)
+    assert enough.wait(10)
+    worker_shutting_down.send(sender=None)
+    for thread in threading.enumerate():
+        if thread.name == "sweeper":
+            thread.join(10)
+    assert "sweeper" not in [one.name for one in threading.enumerate()]
+    assert noted[:3] == ["sweep_outbox", "sweep_spool", "sweep_trusted_domains"]
+
+
+def test_round_that_fails_stops_neither_the_others_nor_the_next_one(rounds, caplog):
+    noted, enough = rounds("sweep_outbox", "sweep_spool")
+    with caplog.at_level(logging.ERROR):
+        worker_ready.send(sender=None)
+        assert enough.wait(10)
+    assert noted.count("sweep_outbox") >= 3
+    assert "event=sweep_failed sweep=sweep_outbox error=ValueError" in caplog.text
+    assert "PLANTED" not in caplog.text
+
+
+def test_worker_keeps_our_own_logging():
+    handlers = list(logging.getLogger().handlers)
+    celery.app.log.setup()
+    assert logging.getLogger().handlers == handlers

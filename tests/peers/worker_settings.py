@@ -1,0 +1,14 @@
+"""Settings of a worker that a test starts: the tests' own, and the values of that one test, read
+from the file that ``TEST_WORKER_FACTS`` names.
+"""
+
+import json
+
+from mssante.env import env_path
+from mssante.settings.test import *
+from mssante.settings.test import DATABASES
+
+_facts = json.loads(env_path("TEST_WORKER_FACTS").read_text(encoding="utf-8"))
+for _alias, _name in _facts["databases"].items():
+    DATABASES[_alias]["NAME"] = _name
+globals().update(_facts["settings"])
