@@ -35,10 +35,10 @@ def test_bell_alone_brings_a_letter_to_the_peer(
     settings, tmp_path, martin_box, dr_martin, make_peer
 ):
     peer = make_peer()
-    with running_worker(settings, tmp_path):
+    with running_worker(settings, tmp_path) as log:
         letter = send(martin_box, dr_martin)
         delivery = letter.deliveries.get()
-        wait_until(lambda: _state(delivery) == DeliveryState.ACCEPTED, seconds=SECONDS)
+        wait_until(lambda: _state(delivery) == DeliveryState.ACCEPTED, seconds=SECONDS, log=log)
     ((_, recipients, content, is_tls),) = peer.letters
     assert recipients == [f"RCPT TO:<{PETIT}>"]
     assert letter.rfc_message_id.encode() in content
@@ -51,7 +51,7 @@ def test_bell_alone_brings_a_letter_of_a_peer_into_the_box(
 ):
     with running_worker(settings, tmp_path) as log:
         practice.sendmail(PETIT, [MARTIN], make_letter(subject="Résultats confidentiels"))
-        wait_until(Message.objects.exists, seconds=SECONDS)
+        wait_until(Message.objects.exists, seconds=SECONDS, log=log)
     assert subject_of(Message.objects.get()) == "Résultats confidentiels"
     said = log.read_text(encoding="utf-8")
     assert "confidentiels" not in said
@@ -68,9 +68,9 @@ def test_letter_whose_bell_was_lost_is_found_by_the_sweep(
     peer = make_peer()
     monkeypatch.setattr(drain_peer, "apply_async", silent)
     letter = send(martin_box, dr_martin)
-    with running_worker(settings, tmp_path, sweep_seconds=0.2):
+    with running_worker(settings, tmp_path, sweep_seconds=0.2) as log:
         delivery = letter.deliveries.get()
-        wait_until(lambda: _state(delivery) == DeliveryState.ACCEPTED, seconds=SECONDS)
+        wait_until(lambda: _state(delivery) == DeliveryState.ACCEPTED, seconds=SECONDS, log=log)
     assert delivery.domain == PRACTICE.domain
     assert len(peer.letters) == 1
 

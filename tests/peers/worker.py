@@ -18,20 +18,22 @@ from mssante.celery import app
 START_SECONDS = 30
 STOP_SECONDS = 20
 NEVER = 24 * 3600
-SHARED = (
+SHARED_VALUES = (
+    "CELERY_BROKER_URL",
+    "CELERY_BROKER_TRANSPORT_OPTIONS",
+    "MAIL_ROUTES",
+    "WHITELIST_SIGNER_CN",
+)
+SHARED_PATHS = (
     "STATE_DIR",
     "MASTER_KEY_FILE",
     "BLOB_DIR",
     "SPOOL_DIR",
-    "CELERY_BROKER_URL",
-    "CELERY_BROKER_TRANSPORT_OPTIONS",
-    "MAIL_ROUTES",
     "TRUST_ANCHORS_DIR",
     "TRUST_CRL_DIR",
     "TRUST_CERTIFICATE",
     "TRUST_PRIVATE_KEY",
     "WHITELIST_SOURCE",
-    "WHITELIST_SIGNER_CN",
 )
 
 
@@ -43,7 +45,7 @@ def running_worker(settings, folder, *, sweep_seconds=NEVER):
     """
     app.control.purge()
     facts, log = folder / "facts.json", folder / "worker.log"
-    facts.write_text(json.dumps(_facts(settings, sweep_seconds), default=str), encoding="utf-8")
+    facts.write_text(json.dumps(_facts(settings, sweep_seconds)), encoding="utf-8")
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.peers.worker_settings",
@@ -64,6 +66,7 @@ def running_worker(settings, folder, *, sweep_seconds=NEVER):
         wait_until(
             lambda: " ready." in log.read_text("utf-8") or worker.poll() is not None,
             seconds=START_SECONDS,
+            log=log,
         )
         assert worker.poll() is None, log.read_text("utf-8")
         yield log
@@ -71,19 +74,22 @@ def running_worker(settings, folder, *, sweep_seconds=NEVER):
         _stop(worker)
 
 
-def wait_until(is_so, *, seconds):
-    """Look again and again until it is so; returns how long that took."""
-    start = time.monotonic()
+def wait_until(is_so, *, seconds, log):
+    """Look again and again until it is so; what the worker said tells why it is not."""
+    deadline = time.monotonic() + seconds
     while not is_so():
-        assert time.monotonic() - start < seconds, "It did not happen in time."
+        assert time.monotonic() < deadline, log.read_text("utf-8")
         time.sleep(0.05)
-    return time.monotonic() - start
 
 
 def _facts(settings, sweep_seconds):
     names = {alias: str(connections[alias].settings_dict["NAME"]) for alias in connections}
-    values = {name: getattr(settings, name) for name in SHARED}
-    return {"databases": names, "settings": {**values, "SWEEP_SECONDS": sweep_seconds}}
+    values = {name: getattr(settings, name) for name in SHARED_VALUES}
+    return {
+        "databases": names,
+        "paths": {name: str(getattr(settings, name)) for name in SHARED_PATHS},
+        "values": {**values, "SWEEP_SECONDS": sweep_seconds},
+    }
 
 
 def _stop(worker):

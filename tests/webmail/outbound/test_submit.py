@@ -14,6 +14,7 @@ from tests.factories.letters import MARTIN, PETIT, make_letter, receive
 from tests.factories.outbox import PRACTICE_DOMAIN, ROY, send, write_draft
 from tests.factories.people import make_mailbox
 from webmail.mailbox.reading import read_message, source_of
+from webmail.mime.compose import compose_message
 from webmail.models import (
     Blob,
     Delivery,
@@ -214,15 +215,13 @@ def test_file_that_comes_or_goes_in_another_window_is_not_overlooked(
 ):
     """The other window is faster than the composing of the letter."""
     draft = write_draft(martin_box, dr_martin, files=[("a.pdf", "application/pdf", b"x")])
-    compose = submit.compose_message
-
     def slow_compose(message):
         other = Message.objects.get(pk=draft.pk)
         if change == "attach":
             attach_files(other, [UploadedPart("b.pdf", "application/pdf", b"y")])
         else:
             detach_file(other, other.attachments.get())
-        return compose(message)
+        return compose_message(message)
 
     monkeypatch.setattr(submit, "compose_message", slow_compose)
     with pytest.raises(AlreadySentError):
