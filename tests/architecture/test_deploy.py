@@ -1,5 +1,6 @@
 """Production settings: every value is demanded, and cookies hold to their names."""
 
+import json
 import os
 import subprocess
 import sys
@@ -28,6 +29,8 @@ NEEDED = {
     "MSSANTE_WHITELIST_SOURCE": "whitelist.xml",
     "MSSANTE_SMTP_NAME": "mss.ch-valbrune.example",
 }
+# Left out, they are empty: no host is answered, no domain is ours, and the checks say so.
+_LISTS = {"MSSANTE_HOSTS", "MSSANTE_MAIL_DOMAINS"}
 # Loads the settings again for each environment, in one process: starting Python is what costs.
 _LOADER = """
 import importlib, json, os, sys
@@ -49,8 +52,6 @@ for left_out in ["", *needed]:
 
 
 def test_every_value_of_a_site_is_demanded_by_its_name():
-    import json
-
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MSSANTE_")}
     result = subprocess.run(
         [sys.executable, "-c", _LOADER, json.dumps(NEEDED)],
@@ -61,7 +62,8 @@ def test_every_value_of_a_site_is_demanded_by_its_name():
         timeout=60,
         check=True,
     )
-    expected = [" loaded", *(f"{name} refused True" for name in NEEDED)]
+    answers = {name: "loaded" if name in _LISTS else "refused True" for name in NEEDED}
+    expected = [" loaded", *(f"{name} {answer}" for name, answer in answers.items())]
     assert result.stdout.splitlines() == expected
 
 

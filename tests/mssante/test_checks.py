@@ -10,7 +10,7 @@ from mssante.checks import START, refuse_unsafe_start
 
 @pytest.fixture
 def site(in_toy_space, settings, tmp_path, monkeypatch):
-    """A complete production site. The toy anchors stand for real ones: nobody looks for their mark."""
+    """A complete production site. The toy anchors stand for real ones: their mark is unknown."""
     monkeypatch.setattr("directory.trust.anchors.TOY_MARK", "NO SUCH MARK")
     settings.IS_PRODUCTION = True
     settings.DEBUG = False

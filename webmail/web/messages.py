@@ -38,7 +38,7 @@ def show_message(
     return MessageShown(
         anchor=f"message-{message.pk}",
         # We need no list to vouch for ourselves.
-        plate=replace(plate, is_trusted=plate.is_trusted and not is_sent),
+        plate=replace(plate, is_trusted=None) if is_sent else plate,
         is_sent=is_sent,
         is_expanded=is_expanded,
         when=long_time(message.at),

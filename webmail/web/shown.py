@@ -92,7 +92,8 @@ class Plate:
     name: str
     line: str
     initials: str
-    is_trusted: bool  # The domain is on the white list in force.
+    # Whether the domain is on the white list in force; None: not asked, it is ourselves.
+    is_trusted: bool | None
 
 
 @dataclass(frozen=True, slots=True)
