@@ -261,7 +261,7 @@ def test_login_with_the_token_passes(dr_martin, martin_box, mme_durand):
     for door, login in ((STAFF_DOOR, "camille.martin"), (PATIENT_DOOR, "monique.durand")):
         strict = Client(enforce_csrf_checks=True)
         page = strict.get(door).content.decode()
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)[1]
+        (token,) = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
         response = strict.post(
             door, {"login": login, "password": PASSWORD, "csrfmiddlewaretoken": token}
         )

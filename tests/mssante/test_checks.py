@@ -27,7 +27,7 @@ def site(in_toy_space, settings, tmp_path, monkeypatch):
 def findings():
     found = run_checks(tags=[START], include_deployment_checks=True)
     assert all(one.level >= ERROR and one.hint for one in found)
-    return sorted(one.id.removeprefix("mssante.") for one in found)
+    return sorted(str(one.id).removeprefix("mssante.") for one in found)
 
 
 def test_complete_site_is_silent(site):

@@ -14,3 +14,5 @@ for _alias, _name in _facts["databases"].items():
     DATABASES[_alias]["NAME"] = _name
 globals().update(_facts["values"])
 globals().update({name: Path(value) for name, value in _facts["paths"].items()})
+# JSON has no tuples, and a route is compared as one.
+MAIL_ROUTES = {domain: tuple(host) for domain, host in _facts["values"]["MAIL_ROUTES"].items()}

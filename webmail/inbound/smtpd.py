@@ -21,6 +21,7 @@ from webmail.inbound import gate
 from webmail.inbound.datascan import DataScanner
 from webmail.inbound.files import SpoolFile
 from webmail.inbound.gate import NULL_SENDER, Peer, RefusedError, Reply
+from webmail.inbound.paths import parse_path
 from webmail.inbound.spool import Origin, SpoolRecipient, commit_to_spool
 from webmail.mime.addresses import domain_of
 from webmail.models import Mailbox
@@ -29,9 +30,6 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _CHUNK: Final = 64 * 1024
-_PATH: Final = re.compile(
-    r"(?P<verb>FROM|TO):\s*<(?P<path>[^<>\s]*)>(?P<params>.*)\Z", re.IGNORECASE | re.DOTALL
-)
 # Replies of aiosmtpd itself that carry no enhanced code get the general one (RFC 2034 §4).
 _BARE_REPLY: Final = re.compile(r"([245])(\d\d) (?![245]\.\d{1,3}\.\d{1,3} )(.*)", re.DOTALL)
 _GENERAL: Final = {
@@ -168,7 +166,7 @@ class TrustSpaceSMTP(SMTP):
     async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802
         if await self.check_helo_needed():
             return
-        parsed = _parse_path(arg, "FROM")
+        parsed = parse_path(arg, "FROM")
         if parsed is None:
             await self.push("501 5.5.4 Syntax: MAIL FROM:<address>")
             return
@@ -195,7 +193,7 @@ class TrustSpaceSMTP(SMTP):
         if self._proved.sender is None:
             await self.push("503 5.5.1 need MAIL command")
             return
-        parsed = _parse_path(arg, "TO")
+        parsed = parse_path(arg, "TO")
         if parsed is None or not parsed[0]:
             await self.push("501 5.5.4 Syntax: RCPT TO:<address>")
             return
@@ -369,21 +367,6 @@ def _write(file: SpoolFile, content: bytes, scanner: DataScanner) -> Reply | Non
     except OSError:
         return _DISK
     return None
-
-
-def _parse_path(arg: str | None, verb: str) -> tuple[str, dict[str, str]] | None:
-    """``FROM:<path> KEY=value …`` → path and parameters; ``None`` when it is not of that form."""
-    match = _PATH.match(arg or "")
-    if match is None or match["verb"].upper() != verb or len(match["path"]) > 320:  # noqa: PLR2004
-        return None
-    path = match["path"]
-    if path and ("@" not in path or not path.isascii() or not path.isprintable()):
-        return None
-    params = {}
-    for item in match["params"].split():
-        key, _, value = item.partition("=")
-        params[key.upper()] = value
-    return path, params
 
 
 async def _in_thread(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:

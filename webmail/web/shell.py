@@ -2,12 +2,14 @@
 and ``queries``, no table.
 """
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -15,7 +17,10 @@ from accounts.models import User
 from webmail.mailbox.access import mailboxes_of
 from webmail.mailbox.kinds import FolderRole, Mailbox, MailboxKind
 from webmail.mailbox.queries import count_drafts, waiting_in_outbox
+from webmail.mailbox.reading import DamagedContentError
 from webmail.web.shown import BoxLink, FolderLink, Shell
+
+logger = logging.getLogger(__name__)
 
 _BOX_ICONS = {
     MailboxKind.PER: "person",
@@ -47,9 +52,24 @@ def for_staff(view: StaffView[P]) -> View[P]:
     def wrapper(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not isinstance(request.user, User) or request.user.is_patient:
             raise Http404
-        return view(request, request.user, *args, **kwargs)
+        try:
+            return view(request, request.user, *args, **kwargs)
+        except DamagedContentError:
+            return _damaged(request)
 
     return login_required(wrapper)
+
+
+def _damaged(request: HttpRequest) -> HttpResponse:
+    """What is stored does not open: nothing of it is shown, and the person is told so."""
+    logger.error("event=damaged_content")
+    context = {
+        "title": _("This content cannot be shown"),
+        "sentence": _(
+            "What is kept of it is damaged. Nothing was lost elsewhere. Tell your administrator."
+        ),
+    }
+    return render(request, "errors/refused.html", context, status=500)
 
 
 def folder_url(mailbox: Mailbox, role: FolderRole) -> str:

@@ -29,7 +29,8 @@ def shown_name(response):
     extended = re.search(r"filename\*=utf-8''([^;]+)", header)
     if extended:
         return unquote(extended[1])
-    return re.search(r'filename="((?:[^"\\]|\\.)*)"', header)[1]
+    (plain,) = re.findall(r'filename="((?:[^"\\]|\\.)*)"', header)
+    return plain
 
 
 def test_file_comes_back_byte_for_byte_and_leaves_its_trace(martin, dr_martin, martin_box):

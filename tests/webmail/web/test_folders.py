@@ -68,7 +68,7 @@ def test_pages_by_key_show_each_letter_once_although_new_mail_comes_in(
     receive_many(martin_box, 11)
     first = martin.get(reverse("inbox"))
     receive_many(martin_box, 2, at=START + timedelta(days=2))
-    older = re.search(r'href="([^"]*avant=[^"]*)"', first.content.decode())[1]
+    (older,) = re.findall(r'href="([^"]*avant=[^"]*)"', first.content.decode())
     second = martin.get(older.replace("&amp;", "&"))
     assert subjects(first) + subjects(second) == [f"Lettre {n:03}" for n in range(10, -1, -1)]
     assert 'rel="next"' not in second.content.decode()
@@ -79,7 +79,7 @@ def test_letters_of_the_same_moment_are_neither_lost_nor_doubled(martin, martin_
     monkeypatch.setattr("webmail.mailbox.queries.PAGE", 6)
     receive_many(martin_box, 9, step=timedelta(0))
     first = martin.get(reverse("inbox"))
-    older = re.search(r'href="([^"]*avant=[^"]*)"', first.content.decode())[1]
+    (older,) = re.findall(r'href="([^"]*avant=[^"]*)"', first.content.decode())
     second = martin.get(older.replace("&amp;", "&"))
     assert sorted(subjects(first) + subjects(second)) == [f"Lettre {n:03}" for n in range(9)]
 
@@ -146,7 +146,8 @@ def test_open_list_is_told_204_while_nothing_changes(martin, martin_box):
 
 def test_open_list_gets_its_rows_and_the_number_of_new_letters(martin, martin_box):
     page = martin.get(reverse("inbox")).content.decode()
-    live = re.search(r'data-live-url="([^"]*)"', page)[1].replace("&amp;", "&")
+    (live,) = re.findall(r'data-live-url="([^"]*)"', page)
+    live = live.replace("&amp;", "&")
     assert martin.get(live).status_code == 204
     receive(martin_box, make_letter(subject="Lettre 042"))
     response = martin.get(live)

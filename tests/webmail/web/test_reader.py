@@ -1,6 +1,9 @@
 """An open conversation: marks, traces, what a body may do, what leaves as a file."""
 
+from pathlib import Path
+
 import pytest
+from django.core.files.storage import storages
 from django.urls import reverse
 
 from accounts.audit.events import Event
@@ -214,3 +217,12 @@ def test_names_of_recipients_are_shown(martin, martin_box):
     page = open_thread(martin, letter).content.decode()
     assert "À Camille Martin" in page
     assert "Accueil" in page
+
+
+def test_damaged_content_is_told_in_words(client, martin_box, dr_martin):
+    message = receive(martin_box)
+    Path(storages["blobs"].path(message.source.name)).write_bytes(b"MSF1 and nothing of sense")
+    client.force_login(dr_martin)
+    answer = client.get(f"/messages/{message.pk}/original/")
+    assert answer.status_code == 500
+    assert "endommagé" in answer.content.decode()

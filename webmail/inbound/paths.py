@@ -1,0 +1,30 @@
+"""The arguments of MAIL and RCPT: a path between angle brackets, then parameters. Text in, values
+out; what they mean and whether they are allowed is settled elsewhere.
+"""
+
+import re
+from typing import Final
+
+# Two parts at their longest and the at sign (RFC 5321 §4.5.3.1), which is also what a column holds.
+_LONGEST: Final = 320
+_PATH: Final = re.compile(
+    r"(?P<verb>FROM|TO):\s*<(?P<path>[^<>\s]*)>(?P<params>.*)\Z", re.IGNORECASE | re.DOTALL
+)
+
+
+def parse_path(arg: str | None, verb: str) -> tuple[str, dict[str, str]] | None:
+    """``FROM:<path> KEY=value …`` → path and parameters; ``None`` when it is not of that form.
+
+    A path is empty (the null sender) or printable ASCII with an at sign.
+    """
+    match = _PATH.match(arg or "")
+    if match is None or match["verb"].upper() != verb or len(match["path"]) > _LONGEST:
+        return None
+    path = match["path"]
+    if path and ("@" not in path or not path.isascii() or not path.isprintable()):
+        return None
+    params = {}
+    for item in match["params"].split():
+        key, _, value = item.partition("=")
+        params[key.upper()] = value
+    return path, params
