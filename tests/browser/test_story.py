@@ -1,5 +1,7 @@
 """The product's main job, as two doctors live it: write, attach, send, arrive, answer, know."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.browser.conftest import log_in, user_of
@@ -38,8 +40,7 @@ def test_letter_goes_to_the_other_operator_and_the_answer_comes_back(demo, open_
     with petit.expect_download() as download:
         petit.locator("a.file", has_text="Compte rendu été.pdf").click()
     assert download.value.suggested_filename == "Compte rendu été.pdf"
-    with open(download.value.path(), "rb") as file:
-        assert file.read() == PDF
+    assert Path(download.value.path()).read_bytes() == PDF
 
     # The sender's open page knows by itself.
     martin.locator(".truth--way", has_text="Accepté par son opérateur").first.wait_for()

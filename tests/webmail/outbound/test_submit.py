@@ -215,6 +215,7 @@ def test_file_that_comes_or_goes_in_another_window_is_not_overlooked(
 ):
     """The other window is faster than the composing of the letter."""
     draft = write_draft(martin_box, dr_martin, files=[("a.pdf", "application/pdf", b"x")])
+
     def slow_compose(message):
         other = Message.objects.get(pk=draft.pk)
         if change == "attach":
