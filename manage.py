@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line. What passes through: one command. It knows nothing but the settings' name."""
+"""Django's command line: one command passes through. It knows nothing but the settings' name."""
 
 import os
 import sys

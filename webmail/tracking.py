@@ -129,9 +129,12 @@ def fail(delivery: Delivery, outcome: Outcome, *, token: str) -> None:
     _move(delivery, S.FAILED, sources={S.IN_FLIGHT}, token=token, outcome=outcome)
 
 
-def expire(delivery: Delivery, outcome: Outcome) -> None:
-    """deferred → failed: it was tried long enough."""
-    _move(delivery, S.FAILED, sources={S.DEFERRED}, outcome=outcome, next_attempt_at=None)
+def expire(delivery: Delivery, outcome: Outcome, *, now: datetime) -> None:
+    """deferred, or in flight with a lease nobody renewed → failed: it was tried long enough."""
+    if delivery.state == S.IN_FLIGHT:
+        _move(delivery, S.FAILED, sources={S.IN_FLIGHT}, outcome=outcome, lease_until__lt=now)
+    else:
+        _move(delivery, S.FAILED, sources={S.DEFERRED}, outcome=outcome, next_attempt_at=None)
 
 
 def requeue(delivery: Delivery) -> None:
@@ -139,8 +142,8 @@ def requeue(delivery: Delivery) -> None:
     _move(delivery, S.QUEUED, sources={S.DEFERRED})
 
 
-def release_expired(delivery: Delivery, *, now: datetime) -> None:
-    """in flight with a lease nobody renewed → queued: its worker died.
+def release_expired(delivery: Delivery, *, now: datetime, next_attempt_at: datetime) -> None:
+    """in flight with a lease nobody renewed → queued for ``next_attempt_at``: its worker died.
 
     If the final dot had left, nobody knows whether the peer has the letter: it is marked uncertain
     and sent again with the same Message-ID (RFC 5321 §4.2.5 leaves no better choice: a duplicate
@@ -154,7 +157,7 @@ def release_expired(delivery: Delivery, *, now: datetime) -> None:
         # A worker that was slow, not dead, may note the dot between our look and this update: then
         # the next sweep knows better.
         dot_at__isnull=delivery.dot_at is None,
-        next_attempt_at=now,
+        next_attempt_at=next_attempt_at,
         is_uncertain=delivery.is_uncertain or delivery.dot_at is not None,
     )
 

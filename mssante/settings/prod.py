@@ -21,6 +21,15 @@ STATIC_ROOT = env_path("MSSANTE_STATIC_ROOT", STATE_DIR / "static")
 
 DATABASES = {"default": database_from_url(env_secret("MSSANTE_DATABASE_URL"))}
 CELERY_BROKER_URL = env_secret("MSSANTE_BROKER_URL")
+# A bell that does not answer must not hold up whoever rings it: the sweep finds the row.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.2,
+    "socket_connect_timeout": 1,
+    "socket_timeout": 30,
+}
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

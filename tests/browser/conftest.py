@@ -62,6 +62,11 @@ def open_page(chromium):
     """Pages in contexts of their own; a script error or a refused resource fails the test."""
     contexts, faults = [], []
 
+    def note(line):
+        # A refused letter is a 422, which the browser also tells its console.
+        if line.type == "error" and "422" not in line.text:
+            faults.append(f"{line.text} {line.location['url']}")
+
     def start(**options):
         options = {"locale": "fr-FR", "viewport": {"width": 1440, "height": 900}, **options}
         context = chromium.new_context(**options)
@@ -69,15 +74,7 @@ def open_page(chromium):
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on(
-            "console",
-            # A refused letter is a 422, which the browser also tells its console.
-            lambda line: (
-                line.type == "error"
-                and "422" not in line.text
-                and faults.append((line.text, line.location["url"]))
-            ),
-        )
+        page.on("console", note)
         return page
 
     yield start

@@ -1,4 +1,4 @@
-"""Every page of the product under axe, in both themes, at desk and phone width; nothing wider than the screen."""
+"""Every page under axe, in both themes, at desk and phone width; nothing wider than the screen."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe

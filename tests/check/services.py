@@ -6,6 +6,7 @@ stopped and its folder is gone. This file knows no test and no setting.
 
 import atexit
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
@@ -22,6 +23,8 @@ STOP_SECONDS = 15
 # Where Debian puts each version's own programs; PATH has the wrappers only.
 POSTGRESQL_PROGRAMS = Path("/usr/lib/postgresql")
 POSTGRESQL_USER = "postgres"
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
 
 
 class MissingComponentError(Exception):
@@ -105,6 +108,11 @@ def private_redis() -> Iterator[PrivateRedis]:
             yield PrivateRedis(port)
 
 
+def die_with_parent() -> None:
+    """Between fork and exec: should we be killed outright, the child is told to stop (prctl(2))."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -173,6 +181,8 @@ def _running(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for us; we stop the server when its work is done.
+            preexec_fn=die_with_parent,  # noqa: PLW1509  (One prctl call.)
         )
     atexit.register(_stop, server)
     try:

@@ -14,6 +14,7 @@ from pathlib import Path
 from django.db import connections
 
 from mssante.celery import app
+from tests.check.services import die_with_parent
 
 START_SECONDS = 30
 STOP_SECONDS = 20
@@ -61,6 +62,7 @@ def running_worker(settings, folder, *, sweep_seconds=NEVER):
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=die_with_parent,  # noqa: PLW1509  (One prctl call.)
         )
     try:
         wait_until(

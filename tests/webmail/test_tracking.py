@@ -54,10 +54,14 @@ VERBS = {
         {"in_flight"},
     ),
     "fail": (lambda d, t: tracking.fail(d, REFUSED, token=t), "failed", {"in_flight"}),
-    "expire": (lambda d, _t: tracking.expire(d, REFUSED), "failed", {"deferred"}),
+    "expire": (
+        lambda d, _t: tracking.expire(d, REFUSED, now=far(2)),
+        "failed",
+        {"deferred", "in_flight"},
+    ),
     "requeue": (lambda d, _t: tracking.requeue(d), "queued", {"deferred"}),
     "release": (
-        lambda d, _t: tracking.release_expired(d, now=far(2)),
+        lambda d, _t: tracking.release_expired(d, now=far(2), next_attempt_at=far(2)),
         "queued",
         {"in_flight"},
     ),
@@ -198,7 +202,7 @@ def test_living_lease_is_not_released(martin_box):
     delivery = make_delivery(martin_box)
     tracking.claim(delivery, token=TOKEN, until=far(1))
     with pytest.raises(WrongTransitionError):
-        tracking.release_expired(delivery, now=timezone.now())
+        tracking.release_expired(delivery, now=timezone.now(), next_attempt_at=timezone.now())
 
 
 def test_dot_noted_after_the_look_is_not_forgotten_by_the_release(martin_box):
@@ -207,9 +211,9 @@ def test_dot_noted_after_the_look_is_not_forgotten_by_the_release(martin_box):
     slow_worker = Delivery.objects.get(pk=delivery.pk)
     tracking.note_final_dot(slow_worker, token=TOKEN)
     with pytest.raises(WrongTransitionError):
-        tracking.release_expired(delivery, now=far(2))
+        tracking.release_expired(delivery, now=far(2), next_attempt_at=far(2))
     delivery.refresh_from_db()
-    tracking.release_expired(delivery, now=far(2))
+    tracking.release_expired(delivery, now=far(2), next_attempt_at=far(2))
     assert delivery.is_uncertain
 
 

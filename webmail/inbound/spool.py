@@ -8,7 +8,7 @@ message arrived or what it says.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from accounts.audit.events import Event
@@ -44,16 +44,31 @@ def commit_to_spool(
     """Seal ``file`` and write its rows. When this returns and the caller's transaction is
     committed, the message is ours.
 
-    Raises ``OSError`` or a database error when it is not; the file is gone then, and nothing may be
-    promised. The bell rings on commit. From the call on, the file belongs here: a caller that is
-    cancelled meanwhile must leave it alone.
+    Raises ``OSError`` or a database error when it is not, and nothing may be promised then. The
+    bell rings on commit. From the call on, the file belongs here: a caller that is cancelled
+    meanwhile must leave it alone; one with a transaction of its own around this calls
+    ``abandon_file`` when that transaction fails.
     """
     try:
         file.seal()
         return _write_rows(file, origin, recipients)
     except BaseException:
-        file.discard()
+        abandon_file(file)
         raise
+
+
+def abandon_file(file: SpoolFile) -> None:
+    """Remove the file of a message whose rows were not committed.
+
+    A commit whose answer was lost may have happened all the same: while a row holds the file, or
+    nobody can tell, it stays. An orphan harms nobody; a row without its file is a lost letter.
+    """
+    try:
+        is_held = InboundMessage.objects.filter(name=file.name).exists()
+    except DatabaseError:
+        return
+    if not is_held:
+        file.discard()
 
 
 def _write_rows(
@@ -107,12 +122,3 @@ def prepare_content(content: bytes) -> SpoolFile:
         file.discard()
         raise
     return file
-
-
-def spool_local(
-    content: bytes, *, envelope_from: str, recipients: Sequence[SpoolRecipient]
-) -> InboundMessage:
-    """A message from our own house, by the same way as any other."""
-    return commit_to_spool(
-        prepare_content(content), Origin(envelope_from=envelope_from), recipients
-    )

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import transaction
@@ -21,7 +22,7 @@ from django.utils import timezone
 from webmail import tracking
 from webmail.mailbox.reading import source_of
 from webmail.models import Delivery, DeliveryState, Message
-from webmail.outbound.bounce import tell_sender
+from webmail.outbound.bounce import fail_and_tell
 from webmail.outbound.leases import kept_lease
 from webmail.outbound.local import deliver_locally
 from webmail.outbound.peers import PeerLine
@@ -182,25 +183,24 @@ def _write_broken(claim: Claim, error: TransportError, line: PeerLine) -> None:
             _defer(delivery, outcome, claim.token, is_uncertain=is_uncertain)
 
 
-def _defer(delivery: Delivery, outcome: Outcome, token: str, *, is_uncertain: bool) -> None:
+def _wait_after(attempts: int) -> timedelta:
+    """The retry plan, then hourly."""
     plan = settings.RETRY_PLAN_MINUTES
-    wait = (
-        timedelta(minutes=plan[delivery.attempts - 1])
-        if delivery.attempts <= len(plan)
-        else _HOURLY
-    )
+    return timedelta(minutes=plan[attempts - 1]) if attempts <= len(plan) else _HOURLY
+
+
+def _defer(delivery: Delivery, outcome: Outcome, token: str, *, is_uncertain: bool) -> None:
     tracking.defer(
         delivery,
         outcome,
         token=token,
-        next_attempt_at=timezone.now() + wait,
+        next_attempt_at=timezone.now() + _wait_after(delivery.attempts),
         is_uncertain=is_uncertain,
     )
 
 
 def _fail(delivery: Delivery, outcome: Outcome, token: str) -> None:
-    tracking.fail(delivery, outcome, token=token)
-    tell_sender(delivery)
+    fail_and_tell(delivery, outcome, partial(tracking.fail, delivery, outcome, token=token))
 
 
 def reason_of(reply: PeerReply) -> str:
@@ -234,16 +234,23 @@ def release_dead_leases() -> None:
     dead = Delivery.objects.filter(state=DeliveryState.IN_FLIGHT, lease_until__lt=now)
     for delivery in dead.select_related("message"):
         with contextlib.suppress(WrongTransitionError):
-            tracking.release_expired(delivery, now=now)
+            # After a crash at once; a letter on which workers keep dying waits like any other.
+            is_first = delivery.attempts <= 1
+            wait = timedelta() if is_first else _wait_after(delivery.attempts - 1)
+            tracking.release_expired(delivery, now=now, next_attempt_at=now + wait)
             logger.warning("event=lease_expired delivery=%s", delivery.pk)
 
 
 def expire_old() -> None:
-    """Deferred past the limit: failed, and the sender is told. Medical mail that waits two days
-    must be sent another way.
+    """Past the limit and waiting, or in flight with a dead worker: failed, and the sender is told.
+    Medical mail that waits two days must be sent another way.
     """
-    limit = timezone.now() - timedelta(hours=settings.RETRY_EXPIRY_HOURS)
-    old = Delivery.objects.filter(state=DeliveryState.DEFERRED, created_at__lt=limit)
+    now = timezone.now()
+    limit = now - timedelta(hours=settings.RETRY_EXPIRY_HOURS)
+    old = Delivery.objects.filter(
+        Q(state=DeliveryState.DEFERRED) | Q(state=DeliveryState.IN_FLIGHT, lease_until__lt=now),
+        created_at__lt=limit,
+    )
     for delivery in old.select_related("message__mailbox", "message__source", "recipient"):
         outcome = Outcome(
             reason="expired",
@@ -252,5 +259,5 @@ def expire_old() -> None:
             diagnostic=delivery.diagnostic,
         )
         with contextlib.suppress(WrongTransitionError):
-            tracking.expire(delivery, outcome)
-            tell_sender(delivery)
+            fail = partial(tracking.expire, delivery, outcome, now=now)
+            fail_and_tell(delivery, outcome, fail)

@@ -5,14 +5,21 @@ It knows delivery rows and the spool; it knows no page.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from django.db import transaction
 
 from webmail import tracking
-from webmail.inbound.spool import Origin, SpoolRecipient, commit_to_spool, prepare_content
+from webmail.inbound.spool import (
+    Origin,
+    SpoolRecipient,
+    abandon_file,
+    commit_to_spool,
+    prepare_content,
+)
 from webmail.mailbox.reading import source_of
 from webmail.models import Delivery, MailboxStatus, Message
-from webmail.outbound.bounce import tell_sender
+from webmail.outbound.bounce import fail_and_tell
 from webmail.outbound.routing import own_mailbox
 from webmail.tracking import Outcome
 
@@ -33,8 +40,8 @@ def deliver_locally(message: Message, deliveries: Sequence[Delivery], *, token: 
         elif mailbox.used_bytes + len(content) > mailbox.quota_bytes:
             refusal = "mailbox_full"
         if mailbox is None or refusal:
-            tracking.fail(delivery, Outcome(reason=refusal), token=token)
-            tell_sender(delivery)
+            outcome = Outcome(reason=refusal)
+            fail_and_tell(delivery, outcome, partial(tracking.fail, delivery, outcome, token=token))
         else:
             ready.append((delivery, SpoolRecipient(mailbox, delivery)))
     if not ready:
@@ -48,5 +55,5 @@ def deliver_locally(message: Message, deliveries: Sequence[Delivery], *, token: 
             for delivery, _ in ready:
                 tracking.accept(delivery, Outcome(), token=token)
     except BaseException:
-        file.discard()
+        abandon_file(file)
         raise

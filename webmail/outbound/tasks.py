@@ -34,8 +34,8 @@ def drain_peer(domain: str) -> None:
 
 def sweep_outbox() -> None:
     """Give back what died in flight, fail what is too old, ring every domain with something due."""
-    release_dead_leases()
     expire_old()
+    release_dead_leases()
     due = Delivery.objects.filter(
         Q(state=DeliveryState.QUEUED) | Q(state=DeliveryState.DEFERRED),
         next_attempt_at__lte=timezone.now(),

@@ -9,15 +9,22 @@ from webmail.inbound.tasks import process_inbound
 from webmail.mailbox.reading import author_of, read_message, subject_of
 from webmail.mime.reports import parse_report
 from webmail.models import Blob, DeliveryState, InboundMessage, Mailbox, Message
-from webmail.outbound.bounce import tell_sender
+from webmail.outbound.bounce import fail_and_tell
 from webmail.outbound.reasons import cure_of, sentence_of
 from webmail.store.blobs import write_blob
+from webmail.tracking import Outcome
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 def told(delivery):
-    tell_sender(delivery)
+    outcome = Outcome(
+        reason=delivery.reason,
+        smtp_code=delivery.smtp_code,
+        enhanced_code=delivery.enhanced_code,
+        diagnostic=delivery.diagnostic,
+    )
+    fail_and_tell(delivery, outcome, lambda: None)
     inbound = InboundMessage.objects.get()
     assert inbound.envelope_from == ""
     assert inbound.recipients.get().mailbox == delivery.message.mailbox

@@ -13,6 +13,7 @@ from accounts.audit.models import AuditEvent
 from tests.factories.letters import MARTIN, PETIT
 from tests.factories.outbox import make_delivery
 from webmail import tracking
+from webmail.inbound import spool
 from webmail.models import Delivery, DeliveryState, InboundMessage
 from webmail.outbound import tasks
 from webmail.outbound.tasks import drain_peer, ring_domain, sweep_outbox
@@ -141,16 +142,16 @@ def test_second_sweep_finds_nothing_left_to_do(martin_box, bell):
 def test_two_sweeps_at_once_tell_the_sender_once(martin_box, bell, monkeypatch):
     """The second one looks before the first one writes."""
     make_delivery(martin_box, state=DeliveryState.DEFERRED, created_at=ago(hours=49))
-    expire = tracking.expire
-    nested: list[Delivery] = []
+    prepare = spool.prepare_content
+    nested: list[bytes] = []
 
-    def slow_expire(row, outcome):
+    def slow_prepare(content):
         if not nested:
-            nested.append(row)
+            nested.append(content)
             sweep_outbox()
-        expire(row, outcome)
+        return prepare(content)
 
-    monkeypatch.setattr(tracking, "expire", slow_expire)
+    monkeypatch.setattr("webmail.outbound.bounce.prepare_content", slow_prepare)
     sweep_outbox()
     assert nested
     assert InboundMessage.objects.count() == 1
@@ -160,3 +161,30 @@ def test_two_sweeps_at_once_tell_the_sender_once(martin_box, bell, monkeypatch):
 def test_task_arguments_hold_no_address():
     assert MARTIN not in repr(drain_peer.s("labo.mssante.example"))
     assert PETIT not in repr(drain_peer.s("labo.mssante.example"))
+
+
+def test_letter_on_which_workers_keep_dying_waits_and_then_fails(martin_box, bell):
+    dead = make_delivery(martin_box, state=DeliveryState.QUEUED, attempts=3)
+    tracking.claim(dead, token="t" * 32, until=ago(seconds=1))
+    sweep_outbox()
+    dead.refresh_from_db()
+    assert dead.state == DeliveryState.QUEUED
+    assert dead.next_attempt_at > ago(seconds=-60)
+    tracking.claim(dead, token="t" * 32, until=ago(seconds=1))
+    Delivery.objects.update(created_at=ago(hours=49))
+    sweep_outbox()
+    dead.refresh_from_db()
+    assert (dead.state, dead.reason) == (DeliveryState.FAILED, "expired")
+    assert InboundMessage.objects.count() == 1
+
+
+def test_failure_and_its_notice_are_written_together(martin_box, bell, monkeypatch):
+    make_delivery(martin_box, state=DeliveryState.DEFERRED, created_at=ago(hours=49))
+
+    def no_room(*_args):
+        raise OSError("no room")
+
+    monkeypatch.setattr("webmail.outbound.bounce.commit_to_spool", no_room)
+    with pytest.raises(OSError, match="no room"):
+        sweep_outbox()
+    assert Delivery.objects.get().state == DeliveryState.DEFERRED
