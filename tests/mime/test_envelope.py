@@ -52,7 +52,9 @@ def test_hostile_lists_cost_linear_time():
     start = time.process_time()
     for piece in ('"', '\\"', "(", "<", "a@b,", ":", "a:", "<>"):
         parse_header_addresses([piece * (64_000 // len(piece))])
-    assert time.process_time() - start < 3
+    assert (
+        time.process_time() - start < 20
+    )  # Quadratic work would take minutes; a busy machine must not matter.
 
 
 @given(st.text(max_size=300))

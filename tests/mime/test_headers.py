@@ -88,7 +88,9 @@ def test_encoded_words_cost_linear_time():
     decode_words("=?a?q?" * 10_000)
     decode_words("=?a?q?x?= " * 6_000)
     split_parameters('a; b="' + "\\" * 60_000)
-    assert time.process_time() - start < 2
+    assert (
+        time.process_time() - start < 20
+    )  # Quadratic work would take minutes; a busy machine must not matter.
 
 
 @pytest.mark.parametrize(

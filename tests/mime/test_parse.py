@@ -233,7 +233,9 @@ def test_a_letter_of_twenty_megabytes_is_read_quickly():
     )
     start = time.process_time()
     assert parse_message(raw).attachments[0].size == 260_000 * 57
-    assert time.process_time() - start < 2
+    assert (
+        time.process_time() - start < 20
+    )  # Quadratic work would take minutes; a busy machine must not matter.
 
 
 @given(st.binary(max_size=3_000))

