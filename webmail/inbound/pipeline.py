@@ -20,14 +20,13 @@ from webmail import tracking
 from webmail.inbound.deposit import Arrival, deposit_message
 from webmail.inbound.files import read_spool_file, remove_spool_file
 from webmail.inbound.reports import apply_report
+from webmail.leases import kept_lease
 from webmail.mime.parse import parse_message
 from webmail.models import InboundMessage, InboundRecipient, SpoolState
 
 logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 60
-# One lease covers the whole of one message: parsing is bounded, deposits are short.
-_LEASE_SECONDS = 300
 
 
 def process(inbound_id: int) -> None:
@@ -38,7 +37,8 @@ def process(inbound_id: int) -> None:
     if inbound is None:
         return
     try:
-        _deposit_everywhere(inbound)
+        with kept_lease(InboundMessage.objects.filter(pk=inbound.pk), inbound.lease_token):
+            _deposit_everywhere(inbound)
     except Exception as error:  # noqa: BLE001  (One of the three places that must survive anything: the message stays.)
         _postpone(inbound, error)
         return
@@ -56,7 +56,7 @@ def _claim(inbound_id: int) -> InboundMessage | None:
         state=SpoolState.PROCESSING,
         attempts=F("attempts") + 1,
         lease_token=token,
-        lease_until=now + timedelta(seconds=_LEASE_SECONDS),
+        lease_until=now + timedelta(seconds=settings.LEASE_SECONDS),
     )
     if changed != 1:
         return None

@@ -118,11 +118,13 @@ def _read_recipient(block: HeaderBlock) -> DeliveryStatus | None:
 
 
 def _read_disposition(blocks: list[HeaderBlock], *, original: HeaderBlock) -> Report:
-    """Read an MDN: processed and displayed are ``delivered``, an error is ``failed``."""
+    """Read an MDN: an error is ``failed``; displayed, processed, and a reader who would rather not
+    say (``denied``) are ``delivered``: whatever it says, the letter was there to be spoken of.
+    """
     block = blocks[0] if blocks else HeaderBlock((), ())
     _mode, _semicolon, disposition = block.first("Disposition").partition(";")
     kind, _slash, modifier = disposition.strip().lower().partition("/")
-    is_failure = modifier.startswith(("error", "failure")) or kind.strip() in {"failed", "denied"}
+    is_failure = modifier.startswith(("error", "failure")) or kind.strip() == "failed"
     recipient = _typed_address(block.first("Original-Recipient")) or _typed_address(
         block.first("Final-Recipient")
     )

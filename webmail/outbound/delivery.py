@@ -20,10 +20,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from webmail import tracking
+from webmail.leases import kept_lease
 from webmail.mailbox.reading import source_of
 from webmail.models import Delivery, DeliveryState, Message
 from webmail.outbound.bounce import fail_and_tell
-from webmail.outbound.leases import kept_lease
 from webmail.outbound.local import deliver_locally
 from webmail.outbound.peers import PeerLine
 from webmail.outbound.routing import is_ours
@@ -53,7 +53,8 @@ def deliver_due(domain: str) -> None:
     """Hand over every due letter for ``domain``, over one connection as long as it holds."""
     with contextlib.closing(PeerLine(domain)) as line:
         for claim in _claims(domain):
-            with kept_lease([delivery.pk for delivery in claim.deliveries], claim.token):
+            rows = Delivery.objects.filter(pk__in=[one.pk for one in claim.deliveries])
+            with kept_lease(rows, claim.token):
                 _attempt(claim, line)
 
 

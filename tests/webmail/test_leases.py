@@ -9,10 +9,9 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from tests.factories.outbox import make_delivery
-from webmail import tracking
+from webmail import leases, tracking
+from webmail.leases import kept_lease
 from webmail.models import Delivery
-from webmail.outbound import leases
-from webmail.outbound.leases import kept_lease
 
 TOKEN = "t" * 32
 
@@ -25,6 +24,10 @@ def claimed(settings, martin_box):
     return delivery
 
 
+def rows_of(delivery):
+    return Delivery.objects.filter(pk=delivery.pk)
+
+
 def until_of(delivery):
     return Delivery.objects.get(pk=delivery.pk).lease_until
 
@@ -32,7 +35,7 @@ def until_of(delivery):
 @pytest.mark.django_db(transaction=True, databases="__all__")
 def test_lease_is_renewed_by_a_thread_until_the_block_ends(claimed):
     first = until_of(claimed)
-    with kept_lease([claimed.pk], TOKEN):
+    with kept_lease(rows_of(claimed), TOKEN):
         deadline = time.monotonic() + 5
         while until_of(claimed) <= first and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -44,16 +47,16 @@ def test_lease_is_renewed_by_a_thread_until_the_block_ends(claimed):
 @pytest.mark.django_db(databases="__all__")
 def test_only_the_holders_lease_is_renewed(claimed):
     first = until_of(claimed)
-    leases._renew([claimed.pk], "another")
+    leases._renew(rows_of(claimed), "another")
     assert until_of(claimed) == first
-    leases._renew([claimed.pk], TOKEN)
+    leases._renew(rows_of(claimed), TOKEN)
     assert until_of(claimed) > first
 
 
 @pytest.mark.django_db(databases="__all__")
 def test_lease_that_ended_with_an_outcome_is_not_taken_up_again(claimed):
     tracking.accept(claimed, tracking.Outcome(), token=TOKEN)
-    leases._renew([claimed.pk], TOKEN)
+    leases._renew(rows_of(claimed), TOKEN)
     assert until_of(claimed) is None
 
 
@@ -69,5 +72,5 @@ def test_renewal_that_fails_is_tried_again(settings, monkeypatch):
 
     monkeypatch.setattr(leases, "_renew", fail)
     monkeypatch.setattr(leases, "close_old_connections", lambda: None)
-    with kept_lease([1], TOKEN):
+    with kept_lease(Delivery.objects.none(), TOKEN):
         assert enough.wait(5)
