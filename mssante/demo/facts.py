@@ -49,7 +49,7 @@ def _user(person: Person, operator: Operator) -> dict[str, Any]:
         "role": person.role,
         "login": person.login,
         "password": person.password,
-        "mailbox": person.mailbox_address(operator),
+        "mailbox": person.mailbox_address(operator) or None,
     }
 
 

@@ -157,7 +157,7 @@ def _children(folder: Path, operator: Operator, port_base: int) -> list[Child]:
         str(bin_dir / "celery"),
         "--app=mssante",
         "worker",
-        "--concurrency=2",
+        "--concurrency=4",  # One more than settings.OUTBOUND_SLOTS.
         "--without-gossip",
         "--without-mingle",
         "--without-heartbeat",

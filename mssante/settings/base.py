@@ -205,7 +205,10 @@ MAIL_ROUTES: dict[str, tuple[str, int]] = {}  # domain → (host, port), asked b
 PATIENT_DOMAINS = ["patient.mssante.fr"]  # Known, not routed yet: refused in words.
 SMTP_EHLO_NAME = "localhost"  # FQDN this host presents itself with.
 SMTP_PORT_OUT = 25
-SMTP_TIMEOUT_SECONDS = 60
+SMTP_CONNECT_SECONDS = 15  # To connect and be greeted.
+SMTP_TIMEOUT_SECONDS = 60  # For each answer after that.
+CONNECTIONS_PER_PEER = 1  # Conversations with one peer at a time.
+OUTBOUND_SLOTS = 3  # Conversations in all; fewer than the workers' processes.
 MESSAGE_SIZE_LIMIT_OUT = 25_000_000  # Encoded bytes of one message.
 RECIPIENTS_PER_MESSAGE = 50
 RETRY_PLAN_MINUTES = [1, 5, 15, 30, 60]  # Then hourly.
@@ -219,7 +222,10 @@ SMTP_LISTEN_HOST = "127.0.0.1"
 SMTP_LISTEN_PORT = 25
 MESSAGE_SIZE_LIMIT_IN = 35 * 1024 * 1024
 SMTP_RECIPIENT_LIMIT = 200
-SMTP_CONNECTION_LIMIT = 100
+SMTP_CONNECTION_LIMIT = 100  # Conversations with peers that showed a certificate.
+SMTP_STRANGER_LIMIT = 50  # Connections that have not: past it the oldest is cut.
+SMTP_STRANGER_SECONDS = 30  # Time to show one.
+SMTP_IDLE_SECONDS = 300  # RFC 5321 §4.5.3.2.7: five minutes between commands.
 SPOOL_POISON_LIMIT = (
     3  # Attempts before a message the pipeline cannot digest is set aside for an operator.
 )

@@ -3,6 +3,7 @@
 Each has its answer, and what was not promised leaves nothing behind.
 """
 
+import contextlib
 import os
 import re
 import ssl
@@ -294,6 +295,8 @@ def test_long_first_line_of_a_body_is_no_endless_header(wire, martin_box):
 
 def test_report_with_null_sender_is_taken_from_a_listed_peer(wire, martin_box):
     raw = make_letter(sender="MAILER-DAEMON@mss.cabinet-tilleuls.example")
+    assert send_letter(wire, raw, sender="").startswith("550 5.7.1 From:")
+    raw = raw.replace(b"Content-Type: text/plain", b"Content-Type: multipart/report")
     assert send_letter(wire, raw, sender="").startswith("250 2.0.0")
     process_all()
     assert Message.objects.get().from_address == "MAILER-DAEMON@mss.cabinet-tilleuls.example"
@@ -548,7 +551,7 @@ def patiently(listener):
     return wait_for(greeted)
 
 
-def test_connection_past_the_limit_is_told_to_come_back(listener, context, settings):
+def test_peer_past_the_limit_is_told_to_come_back(listener, context, settings):
     settings.SMTP_CONNECTION_LIMIT = 2
     # Many in turn, with and without TLS and with an abrupt end: each is counted once, and given
     # back once.
@@ -558,9 +561,25 @@ def test_connection_past_the_limit_is_told_to_come_back(listener, context, setti
                 wire.introduce(context)
             if number % 3 == 0:
                 wire.reset()
-    with patiently(listener), patiently(listener) as second:
+    with patiently(listener) as first, patiently(listener) as second:
+        first.introduce(context)
         second.introduce(context)
         with Wire(listener) as third:
-            assert third.greeting == ["421 4.3.2 too many connections, try again later"]
+            third.start_tls(context)
+            assert third.say("EHLO peer.example") == (
+                "421 4.3.2 too many connections, try again later"
+            )
             assert third.is_closed()
         assert second.say("NOOP").startswith("250")
+
+
+def test_idle_strangers_keep_no_peer_out(listener, context, settings, martin_box):
+    settings.SMTP_STRANGER_LIMIT = 5
+    with contextlib.ExitStack() as stack:
+        idle = [stack.enter_context(Wire(listener)) for _ in range(30)]
+        with Wire(listener) as peer:
+            peer.introduce(context)
+            assert send_letter(peer, make_letter()).startswith("250 2.0.0")
+        # The oldest were cut to make room; the last ones are still there.
+        assert idle[0].is_closed()
+        assert idle[-1].say("NOOP").startswith("250")

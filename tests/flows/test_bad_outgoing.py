@@ -17,7 +17,7 @@ from mssante.demo.issuance import current_time
 from mssante.demo.operators import HOSPITAL, PRACTICE
 from mssante.demo.pki import OPERATOR, issue, issue_operator, revoke, subject, write_crl
 from tests.factories.letters import PETIT
-from tests.factories.outbox import PRACTICE_DOMAIN, ROY, send
+from tests.factories.outbox import PRACTICE_DOMAIN, ROY, make_delivery, send
 from tests.pki.handshake import peer_context as careless_context, write_identity
 from webmail import tracking
 from webmail.inbound.tasks import process_inbound
@@ -270,10 +270,44 @@ def test_peer_that_is_down_is_tried_again(martin_box, dr_martin, make_peer, sett
 
 @pytest.mark.parametrize("verb", ["greeting", "EHLO", "MAIL", "DATA"])
 def test_silent_peer_is_tried_again_without_doubt(post, settings, verb):
-    settings.SMTP_TIMEOUT_SECONDS = 0.2
+    settings.SMTP_CONNECT_SECONDS = settings.SMTP_TIMEOUT_SECONDS = 0.2
     _peer, letter = post(replies={verb: ["silence"]})
     assert outcome(letter) == ("deferred", "timeout")
     assert not letter.deliveries.get().is_uncertain
+
+
+def test_silent_peer_costs_one_time_out_however_much_waits_for_it(
+    martin_box, dr_martin, make_peer, settings
+):
+    settings.SMTP_CONNECT_SECONDS = 0.3
+    peer = make_peer(replies={"greeting": ["silence"]})
+    letters = [send(martin_box, dr_martin) for _ in range(5)]
+    drain_peer(PRACTICE_DOMAIN)
+    assert [outcome(letter) for letter in letters] == [("deferred", "timeout")] * 5
+    assert peer.connections == 1
+
+
+def test_no_second_worker_waits_for_the_same_peer(martin_box, dr_martin, make_peer, settings):
+    peer = make_peer()
+    first, second = send(martin_box, dr_martin), send(martin_box, dr_martin)
+    tracking.claim(
+        first.deliveries.get(), token="t" * 32, until=timezone.now() + timedelta(seconds=30)
+    )
+    drain_peer(PRACTICE_DOMAIN)
+    assert (peer.connections, outcome(second)[0]) == (0, "queued")
+    settings.CONNECTIONS_PER_PEER = 2
+    drain_peer(PRACTICE_DOMAIN)
+    assert outcome(second)[0] == "accepted"
+
+
+def test_sending_never_takes_the_last_hand(martin_box, dr_martin, make_peer, settings):
+    settings.OUTBOUND_SLOTS = 1
+    make_peer()
+    elsewhere = make_delivery(martin_box, address="a@labo-bioval.mssante.example")
+    tracking.claim(elsewhere, token="t" * 32, until=timezone.now() + timedelta(seconds=30))
+    letter = send(martin_box, dr_martin)
+    drain_peer(PRACTICE_DOMAIN)
+    assert outcome(letter)[0] == "queued"
 
 
 def test_cut_in_the_middle_of_a_letter_is_no_doubt(martin_box, dr_martin, make_peer):

@@ -164,8 +164,6 @@ def test_second_run_of_the_house_post_deposits_nothing(martin_box, dr_martin, ca
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"used_bytes": 5 * 1024**3}, "mailbox_full"),
-        ({"status": "suspended"}, "mailbox_closed"),
         ({"status": "closed"}, "mailbox_closed"),
         ({"address": "partie@ch-valbrune.mssante.example"}, "unknown_recipient"),
     ],
@@ -183,6 +181,28 @@ def test_box_of_ours_that_takes_nothing_fails_and_its_sender_is_told(
     assert rows[martin_box.address].state == DeliveryState.DELIVERED
     received = Message.objects.filter(state=MessageState.RECEIVED, mailbox=martin_box)
     assert received.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"used_bytes": 5 * 1024**3}, "mailbox_full"),
+        ({"status": "suspended"}, "mailbox_suspended"),
+    ],
+)
+def test_box_of_ours_that_cannot_take_it_now_is_tried_again(
+    martin_box, dr_martin, cardiology, change, reason
+):
+    letter = send(martin_box, dr_martin, to=cardiology.address)
+    Mailbox.objects.filter(pk=cardiology.pk).update(**change)
+    drain_peer(OURS)
+    row = letter.deliveries.get()
+    assert (row.state, row.reason) == (DeliveryState.DEFERRED, reason)
+    Mailbox.objects.filter(pk=cardiology.pk).update(used_bytes=0, status="active")
+    letter.deliveries.update(next_attempt_at=row.created_at)
+    drain_peer(OURS)
+    process_all()
+    assert letter.deliveries.get().state == DeliveryState.DELIVERED
 
 
 def test_each_recipient_has_an_outcome_of_its_own(martin_box, dr_martin, cardiology, make_peer):

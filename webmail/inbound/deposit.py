@@ -25,6 +25,8 @@ from webmail.models import Blob, FolderRole, Mailbox, Message, MessageState, Rec
 from webmail.store.blobs import release_blob, write_blob
 from webmail.store.sealed import content_hash, plain_address, seal_person, seal_text
 
+_NULL_PEER = "<>"  # From outside, by a machine: no letter of our own house is the same one.
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
@@ -85,7 +87,7 @@ def _find(mailbox: Mailbox, arrival: Arrival, digest: str) -> Message | None:
 
 
 def _peer(arrival: Arrival) -> str:
-    return "" if arrival.is_local else domain_of(arrival.envelope_from)[:255]
+    return "" if arrival.is_local else domain_of(arrival.envelope_from)[:255] or _NULL_PEER
 
 
 def _store(mailbox: Mailbox, arrival: Arrival) -> _Stored:

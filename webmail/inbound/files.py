@@ -8,6 +8,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
@@ -80,3 +81,11 @@ def iter_spool_file(name: str, wrapped_key: bytes | memoryview) -> Iterator[byte
 
 def remove_spool_file(name: str) -> None:
     _path(name).unlink(missing_ok=True)
+
+
+def spool_files_before(moment: datetime) -> list[str]:
+    """Names of the files last written before ``moment``."""
+    folder = Path(settings.SPOOL_DIR)
+    if not folder.exists():
+        return []
+    return [one.name for one in folder.iterdir() if one.stat().st_mtime < moment.timestamp()]

@@ -6,6 +6,7 @@ is a 5xx in the conversation; a 4xx when it is we who cannot tell. It knows no s
 nothing but the trail of refusals.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -13,7 +14,13 @@ from django.conf import settings
 from accounts.audit.events import Event
 from accounts.audit.record import record_event
 from directory.trust.certificates import CertificateError, PeerIdentity, Problem, identify_peer
-from directory.trust.whitelist import WhitelistStale, check_fresh, is_listed, is_trusted
+from directory.trust.whitelist import (
+    WhitelistStale,
+    check_fresh,
+    is_listed,
+    is_listed_domain,
+    is_trusted,
+)
 from webmail.mime.addresses import domain_of, normalise_address
 from webmail.mime.envelope import parse_header_addresses
 from webmail.mime.headers import split_headers
@@ -42,6 +49,14 @@ class Peer:
 
     identity: PeerIdentity
     whitelist_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Every address any From names, and whether the letter calls itself a report (RFC 6522)."""
+
+    authors: tuple[str, ...]
+    is_report: bool = False
 
 
 class RefusedError(Exception):
@@ -125,32 +140,48 @@ def check_recipient(address: str, *, size: int, known: int) -> Mailbox:
     return mailbox
 
 
-def check_author(peer: Peer, sender: str, authors: tuple[str, ...]) -> None:
+def check_author(peer: Peer, sender: str, header: Header) -> None:
     """Row 16: the header's From is in the sender's domain, or in one the same certificate may speak
     for.
 
-    A report (null sender) is written by a machine under its host's name; the certificate alone
-    vouches for it.
+    A report (null sender) is written by a machine under its host's name, which no list knows; under
+    the name of a listed domain it must be that domain's certificate, like any letter.
     """
-    if sender == NULL_SENDER:
-        return
-    for author in authors:
+    is_machine = sender == NULL_SENDER and header.is_report
+    for author in header.authors:
         domain = domain_of(author)
-        if domain != domain_of(sender) and not is_trusted(domain, peer.identity):
-            raise RefusedError(
-                Reply(550, "5.7.1", "From: is not in the sender's domain", "foreign_author")
-            )
+        if domain == domain_of(sender) or is_trusted(domain, peer.identity):
+            continue
+        if is_machine and not is_listed_domain(domain):
+            continue
+        raise RefusedError(
+            Reply(550, "5.7.1", "From: is not in the sender's domain", "foreign_author")
+        )
 
 
-def header_authors(head: bytes) -> tuple[str, ...] | None:
-    """Every address any From header of ``head`` names; ``None`` when the header goes on after it,
-    so that a later From would be shown to the reader and never checked.
+def check_room(mailboxes: Sequence[Mailbox], size: int) -> None:
+    """Row 14 once more, when the real size is known: a peer need not announce it.
+
+    Refused when none of the boxes has room; otherwise the letter goes to all of them, and a full
+    one is past its quota by this letter only.
+    """
+    for mailbox in mailboxes:
+        mailbox.refresh_from_db(fields=["used_bytes", "quota_bytes"])
+    if all(one.used_bytes + size > one.quota_bytes for one in mailboxes):
+        raise RefusedError(Reply(452, "4.2.2", "mailbox full", "full_mailbox"))
+
+
+def read_header(head: bytes) -> Header | None:
+    """What the gate looks at in the header of a letter; ``None`` when the header goes on after
+    ``head``, so that a later From would be shown to the reader and never checked.
     """
     headers, body = split_headers(head, 0, len(head))
     is_whole = head[:body].endswith(b"\r\n\r\n") or b"\n" in head[body:]
     if len(head) >= HEADER_BYTES and not is_whole:
         return None
-    return tuple(one.address for one in parse_header_addresses(headers.all("From")))
+    authors = tuple(one.address for one in parse_header_addresses(headers.all("From")))
+    kind = headers.first("Content-Type").strip().lower()
+    return Header(authors, is_report=kind.startswith("multipart/report"))
 
 
 def too_big() -> RefusedError:

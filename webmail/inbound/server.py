@@ -11,17 +11,25 @@ logger = logging.getLogger(__name__)
 
 
 class Listener:
-    """Accepts connections and counts them: past the limit a peer is told to come back."""
+    """Accepts connections and counts them, strangers apart from peers.
+
+    Whoever has shown no certificate yet shares few places with all others who have not: when they
+    are taken, the one that has waited longest goes, so that idle connections keep no peer out.
+    Peers past their own limit are told to come back.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
-        self._open = 0
+        self._strangers: dict[TrustSpaceSMTP, None] = {}  # In the order they came.
+        self._peers: set[TrustSpaceSMTP] = set()
         self._server: asyncio.Server | None = None
 
     async def start(self) -> int:
         """Bind and listen; returns the port (which the system chose when 0 was asked for)."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._conversation, self._host, self._port)
+        self._server = await loop.create_server(
+            self._conversation, self._host, self._port, backlog=settings.SMTP_CONNECTION_LIMIT
+        )
         port: int = self._server.sockets[0].getsockname()[1]
         logger.info("event=smtp_listening port=%s", port)
         return port
@@ -31,16 +39,27 @@ class Listener:
             self._server.close()
 
     def _conversation(self) -> TrustSpaceSMTP:
-        conversation = TrustSpaceSMTP(
-            on_close=self._closed, is_over_limit=self._open >= settings.SMTP_CONNECTION_LIMIT
-        )
+        conversation = TrustSpaceSMTP(on_certificate=self._admit, on_close=self._forget)
+        if len(self._strangers) >= settings.SMTP_STRANGER_LIMIT:
+            oldest = next(iter(self._strangers))
+            self._forget(oldest)
+            oldest.cut()
         # Counted last: a conversation that cannot begin (our own certificate cannot be read) has
         # no end either.
-        self._open += 1
+        self._strangers[conversation] = None
         return conversation
 
-    def _closed(self) -> None:
-        self._open -= 1
+    def _admit(self, conversation: TrustSpaceSMTP) -> bool:
+        """A stranger showed a certificate of the trust space: whether there is room for a peer."""
+        self._strangers.pop(conversation, None)
+        if len(self._peers) >= settings.SMTP_CONNECTION_LIMIT:
+            return False
+        self._peers.add(conversation)
+        return True
+
+    def _forget(self, conversation: TrustSpaceSMTP) -> None:
+        self._strangers.pop(conversation, None)
+        self._peers.discard(conversation)
 
 
 async def serve_until(stop: asyncio.Event, host: str, port: int) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import re
 import ssl
+import time
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -22,14 +23,15 @@ from webmail.inbound.datascan import DataScanner
 from webmail.inbound.files import SpoolFile
 from webmail.inbound.gate import NULL_SENDER, Peer, RefusedError, Reply
 from webmail.inbound.paths import parse_path
+from webmail.inbound.session import PeerSession
 from webmail.inbound.spool import Origin, SpoolRecipient, commit_to_spool
 from webmail.mime.addresses import domain_of
-from webmail.models import Mailbox
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _CHUNK: Final = 64 * 1024
+_LEAST_BYTES_A_SECOND: Final = 1000
 # Replies of aiosmtpd itself that carry no enhanced code get the general one (RFC 2034 §4).
 _BARE_REPLY: Final = re.compile(r"([245])(\d\d) (?![245]\.\d{1,3}\.\d{1,3} )(.*)", re.DOTALL)
 _GENERAL: Final = {
@@ -45,22 +47,6 @@ _CANNOT_TELL: Final = Reply(451, "4.3.0", "temporary failure here, try again lat
 _DISK: Final = Reply(452, "4.3.1", "no room here at the moment, try again later", "disk")
 
 
-class PeerSession:
-    """What one connection has proved so far."""
-
-    def __init__(self) -> None:
-        self.peer: Peer | None = None
-        self.refusal: Reply | None = None  # Why the certificate does not open the door.
-        self.sender: str | None = None
-        self.size = 0
-        self.mailboxes: dict[int, Mailbox] = {}
-
-    def reset(self) -> None:
-        self.sender = None
-        self.size = 0
-        self.mailboxes = {}
-
-
 class TrustSpaceSMTP(SMTP):
     """aiosmtpd with the trust space's rules: TLS and a certificate first, our parsing of paths, our
     reading of DATA.
@@ -70,7 +56,13 @@ class TrustSpaceSMTP(SMTP):
     # and its parameters.
     line_length_limit = _CHUNK
 
-    def __init__(self, *, on_close: Callable[[], None], is_over_limit: bool) -> None:
+    def __init__(
+        self,
+        *,
+        on_certificate: Callable[["TrustSpaceSMTP"], bool],
+        on_close: Callable[["TrustSpaceSMTP"], None],
+    ) -> None:
+        """``on_certificate`` is told of a certificate once, and says whether there is room."""
         super().__init__(
             self,
             data_size_limit=settings.MESSAGE_SIZE_LIMIT_IN,
@@ -78,14 +70,14 @@ class TrustSpaceSMTP(SMTP):
             ident="MSSante ESMTP",
             tls_context=server_context(),
             require_starttls=True,
-            timeout=settings.SMTP_TIMEOUT_SECONDS
-            * 5,  # RFC 5321 §4.5.3.2.7: five minutes between commands.
+            timeout=settings.SMTP_STRANGER_SECONDS,
             loop=asyncio.get_running_loop(),
         )
         for verb in ("AUTH", "EXPN", "HELP", "VRFY"):
             del self._smtp_methods[verb]
+        self._on_certificate = on_certificate
         self._on_close = on_close
-        self._is_over_limit = is_over_limit
+        self._has_room = True
         self._proved = PeerSession()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -94,14 +86,13 @@ class TrustSpaceSMTP(SMTP):
 
     def connection_lost(self, error: Exception | None) -> None:
         super().connection_lost(error)
-        self._on_close()
+        self._on_close(self)
 
-    async def _handle_client(self) -> None:
-        if self._is_over_limit:
-            await self.push("421 4.3.2 too many connections, try again later")
-            self._writer.close()
-            return
-        await super()._handle_client()
+    def cut(self) -> None:
+        """End the connection at once, without a word: its place is needed."""
+        transport = self._original_transport or self.transport
+        if isinstance(transport, asyncio.Transport):
+            transport.abort()
 
     async def push(self, status: str | bytes) -> None:
         text = status.decode("ascii") if isinstance(status, bytes) else status
@@ -113,8 +104,11 @@ class TrustSpaceSMTP(SMTP):
     def handle_STARTTLS(  # noqa: N802  (aiosmtpd's name for the hook.)
         self, _server: SMTP, _session: Session, _envelope: Envelope
     ) -> bool:
-        # Whoever comes without a good certificate is told why at MAIL, in words; nothing else is
-        # open to them.
+        # Whoever comes without a certificate is told why at MAIL, in words; nothing else is open to
+        # them, and they stay strangers. One that did not hold ended the handshake.
+        if self._certificate() is not None:
+            self._timeout_duration = settings.SMTP_IDLE_SECONDS
+            self._has_room = self._on_certificate(self)
         return True
 
     async def handle_exception(self, error: Exception) -> str:
@@ -132,6 +126,10 @@ class TrustSpaceSMTP(SMTP):
     async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802
         if not hostname:
             await self.push("501 5.5.4 Syntax: EHLO hostname")
+            return
+        if not self._has_room:
+            await self.push("421 4.3.2 too many connections, try again later")
+            self._writer.close()
             return
         self._set_rset_state()  # type: ignore[no-untyped-call]
         self._proved.reset()
@@ -256,14 +254,19 @@ class TrustSpaceSMTP(SMTP):
         """Stream DATA into the spool file to its end. A refusal is kept until then: RFC 5321 §4.2.5
         wants one answer.
 
-        The whole of DATA has one deadline per chunk read, the connection's own timer.
+        Each piece has the connection's own timer, and the whole a least pace: a peer that trickles
+        holds its place no longer than its letter deserves.
         """
         scanner, refusal, head = DataScanner(), None, b""
+        began = time.monotonic()
         while True:
             chunk = await self._reader.read(_CHUNK)
             if not chunk:
                 raise ConnectionResetError("the peer left in the middle of DATA")
             self._reset_timeout()
+            allowed = settings.SMTP_IDLE_SECONDS + scanner.size / _LEAST_BYTES_A_SECOND
+            if time.monotonic() - began > allowed:
+                raise ConnectionResetError("the peer is too slow")
             scanned = scanner.feed(chunk)
             if len(head) < gate.HEADER_BYTES:
                 head += scanned.content[: gate.HEADER_BYTES - len(head)]
@@ -281,12 +284,12 @@ class TrustSpaceSMTP(SMTP):
         self._reader._buffer[:0] = pipelined  # type: ignore[attr-defined]  # noqa: SLF001
 
     async def _check_author(self, head: bytes) -> Reply | None:
-        authors = gate.header_authors(head)
-        if authors is None:
+        header = gate.read_header(head)
+        if header is None:
             return Reply(554, "5.6.0", "header section too long", "header_too_long")
         try:
             await _in_thread(
-                gate.check_author, self._known_peer(), self._proved.sender or NULL_SENDER, authors
+                gate.check_author, self._known_peer(), self._proved.sender or NULL_SENDER, header
             )
         except RefusedError as refused:
             return refused.reply
@@ -304,7 +307,13 @@ class TrustSpaceSMTP(SMTP):
             tls_version=self._tls_version(),
             whitelist_version=peer.whitelist_version,
         )
-        recipients = [SpoolRecipient(mailbox) for mailbox in proved.mailboxes.values()]
+        mailboxes = list(proved.mailboxes.values())
+        recipients = [SpoolRecipient(mailbox) for mailbox in mailboxes]
+        try:
+            await _in_thread(gate.check_room, mailboxes, file.size)
+        except RefusedError as refused:
+            file.discard()
+            return refused.reply
         try:
             # Shielded: a peer that leaves now must not leave a file that nobody commits or removes.
             await asyncio.shield(_in_thread(commit_to_spool, file, origin, recipients))
@@ -322,9 +331,11 @@ class TrustSpaceSMTP(SMTP):
         """
         if self._proved.peer is not None:
             return
+        self._proved.peer = await _in_thread(gate.check_peer, self._certificate())
+
+    def _certificate(self) -> bytes | None:
         ssl_object = (self._here().ssl or {}).get("ssl_object")
-        certificate = ssl_object.getpeercert(binary_form=True) if ssl_object else None
-        self._proved.peer = await _in_thread(gate.check_peer, certificate)
+        return ssl_object.getpeercert(binary_form=True) if ssl_object else None
 
     async def _refuse(self, reply: Reply, domain: str) -> None:
         peer = self._proved.peer

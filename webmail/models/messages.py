@@ -67,7 +67,9 @@ class Message(models.Model):
     date = models.DateTimeField(null=True, blank=True)  # What the sender's header says.
     at = models.DateTimeField()  # When we received, sent or last saved it; what lists sort by.
     from_address = models.CharField(max_length=320, blank=True)  # Masked for patients.
-    peer = models.CharField(max_length=255, blank=True)  # Sender's domain; empty inside the house.
+    peer = models.CharField(
+        max_length=255, blank=True
+    )  # Sender's domain, ``<>``, or empty inside the house.
     digest = models.CharField(max_length=64, blank=True)  # Keyed hash of the bytes as they arrived.
     size = models.BigIntegerField(default=0)
     attachment_count = models.PositiveIntegerField(default=0)

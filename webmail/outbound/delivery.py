@@ -25,6 +25,7 @@ from webmail.mailbox.reading import source_of
 from webmail.models import Delivery, DeliveryState, Message
 from webmail.outbound.bounce import fail_and_tell
 from webmail.outbound.local import deliver_locally
+from webmail.outbound.outcomes import fail_for_good, try_again, wait_after
 from webmail.outbound.peers import PeerLine
 from webmail.outbound.routing import is_ours
 from webmail.outbound.smtp import Letter, PeerReply, TransportError
@@ -33,8 +34,8 @@ from webmail.tracking import Outcome, WrongTransitionError
 logger = logging.getLogger(__name__)
 
 _LETTERS_PER_RUN = 200
-_HOURLY = timedelta(hours=1)
 _OUR_OWN = "internal"
+_SILENCE = "timeout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +51,42 @@ class Claim:
 
 
 def deliver_due(domain: str) -> None:
-    """Hand over every due letter for ``domain``, over one connection as long as it holds."""
+    """Hand over every due letter for ``domain``, over one connection as long as it holds.
+
+    Does nothing when others are at it already, or hold all the slots of sending: they take what is
+    due, or the sweep rings again.
+    """
+    if not has_slot(domain):
+        return
     with contextlib.closing(PeerLine(domain)) as line:
-        for claim in _claims(domain):
+        for claim in _claims(line):
             rows = Delivery.objects.filter(pk__in=[one.pk for one in claim.deliveries])
             with kept_lease(rows, claim.token):
                 _attempt(claim, line)
 
 
-def _claims(domain: str) -> Iterator[Claim]:
-    """Due letters one by one, each claimed just before it is worked on."""
-    for _ in range(_LETTERS_PER_RUN):
-        claim = _claim_next(domain)
+def has_slot(domain: str) -> bool:
+    """A silent peer must hold up nobody else: few conversations with one peer, and fewer in all
+    than the workers have hands, so that one is always free for what comes in.
+    """
+    if is_ours(domain):
+        return True
+    live = Delivery.objects.filter(state=DeliveryState.IN_FLIGHT, lease_until__gt=timezone.now())
+    busy = dict(live.values_list("lease_token", "domain"))
+    with_peer = sum(one == domain for one in busy.values())
+    return with_peer < settings.CONNECTIONS_PER_PEER and len(busy) < settings.OUTBOUND_SLOTS
+
+
+def _claims(line: PeerLine) -> Iterator[Claim]:
+    """Due letters one by one, each claimed just before it is worked on. Once the peer is given up,
+    all that is due for it, so that nothing of it is due any more.
+    """
+    count = 0
+    while count < _LETTERS_PER_RUN or line.has_given_up:
+        claim = _claim_next(line.domain)
         if claim is None:
             return
+        count += 1
         yield claim
 
 
@@ -106,6 +129,8 @@ def _attempt(claim: Claim, line: PeerLine) -> None:
         else:
             _hand_over(claim, line)
     except TransportError as error:
+        if error.reason == _SILENCE:
+            line.give_up(error)
         _write_broken(claim, error, line)
     except WrongTransitionError:
         logger.warning("event=lease_lost message=%s", claim.message.pk)
@@ -155,9 +180,9 @@ def _write_reply(delivery: Delivery, reply: PeerReply, claim: Claim, line: PeerL
     if reply.is_ok:
         tracking.accept(delivery, outcome, token=claim.token)
     elif reply.is_permanent:
-        _fail(delivery, outcome, claim.token)
+        fail_for_good(delivery, outcome, claim.token)
     else:
-        _defer(delivery, outcome, claim.token, is_uncertain=False)
+        try_again(delivery, outcome, claim.token)
 
 
 def _write_broken(claim: Claim, error: TransportError, line: PeerLine) -> None:
@@ -175,33 +200,13 @@ def _write_broken(claim: Claim, error: TransportError, line: PeerLine) -> None:
         if delivery.state != DeliveryState.IN_FLIGHT or delivery.lease_token != claim.token:
             continue
         if error.permanent:
-            _fail(delivery, outcome, claim.token)
+            fail_for_good(delivery, outcome, claim.token)
         else:
             # A failure of our own may come after the dot: the row knows whether it had left.
             is_uncertain = error.after_dot or (
                 error.reason == _OUR_OWN and delivery.dot_at is not None
             )
-            _defer(delivery, outcome, claim.token, is_uncertain=is_uncertain)
-
-
-def _wait_after(attempts: int) -> timedelta:
-    """The retry plan, then hourly."""
-    plan = settings.RETRY_PLAN_MINUTES
-    return timedelta(minutes=plan[attempts - 1]) if attempts <= len(plan) else _HOURLY
-
-
-def _defer(delivery: Delivery, outcome: Outcome, token: str, *, is_uncertain: bool) -> None:
-    tracking.defer(
-        delivery,
-        outcome,
-        token=token,
-        next_attempt_at=timezone.now() + _wait_after(delivery.attempts),
-        is_uncertain=is_uncertain,
-    )
-
-
-def _fail(delivery: Delivery, outcome: Outcome, token: str) -> None:
-    fail_and_tell(delivery, outcome, partial(tracking.fail, delivery, outcome, token=token))
+            try_again(delivery, outcome, claim.token, is_uncertain=is_uncertain)
 
 
 def reason_of(reply: PeerReply) -> str:
@@ -237,7 +242,7 @@ def release_dead_leases() -> None:
         with contextlib.suppress(WrongTransitionError):
             # After a crash at once; a letter on which workers keep dying waits like any other.
             is_first = delivery.attempts <= 1
-            wait = timedelta() if is_first else _wait_after(delivery.attempts - 1)
+            wait = timedelta() if is_first else wait_after(delivery.attempts - 1)
             tracking.release_expired(delivery, now=now, next_attempt_at=now + wait)
             logger.warning("event=lease_expired delivery=%s", delivery.pk)
 

@@ -5,7 +5,6 @@ It knows delivery rows and the spool; it knows no page.
 """
 
 from collections.abc import Sequence
-from functools import partial
 
 from django.db import transaction
 
@@ -19,7 +18,7 @@ from webmail.inbound.spool import (
 )
 from webmail.mailbox.reading import source_of
 from webmail.models import Delivery, MailboxStatus, Message
-from webmail.outbound.bounce import fail_and_tell
+from webmail.outbound.outcomes import fail_for_good, try_again
 from webmail.outbound.routing import own_mailbox
 from webmail.tracking import Outcome
 
@@ -32,16 +31,15 @@ def deliver_locally(message: Message, deliveries: Sequence[Delivery], *, token: 
     ready: list[tuple[Delivery, SpoolRecipient]] = []
     for delivery in deliveries:
         mailbox = own_mailbox(delivery.recipient.address)
-        refusal = ""
         if mailbox is None:
-            refusal = "unknown_recipient"
-        elif mailbox.status != MailboxStatus.ACTIVE:
-            refusal = "mailbox_closed"
+            fail_for_good(delivery, Outcome(reason="unknown_recipient"), token)
+        elif mailbox.status == MailboxStatus.CLOSED:
+            fail_for_good(delivery, Outcome(reason="mailbox_closed"), token)
+        # As a peer is answered 4xx at our own gate, so our own letters wait.
+        elif mailbox.status == MailboxStatus.SUSPENDED:
+            try_again(delivery, Outcome(reason="mailbox_suspended"), token)
         elif mailbox.used_bytes + len(content) > mailbox.quota_bytes:
-            refusal = "mailbox_full"
-        if mailbox is None or refusal:
-            outcome = Outcome(reason=refusal)
-            fail_and_tell(delivery, outcome, partial(tracking.fail, delivery, outcome, token=token))
+            try_again(delivery, Outcome(reason="mailbox_full"), token)
         else:
             ready.append((delivery, SpoolRecipient(mailbox, delivery)))
     if not ready:

@@ -42,6 +42,7 @@ class PeerLine:
     def __init__(self, domain: str) -> None:
         self.domain = domain
         self._open: Conversation | None = None
+        self._given_up: TransportError | None = None
         self._facts = PeerFacts(peer_host="", peer_dn="", tls_version="", whitelist_version=None)
 
     def facts(self) -> PeerFacts:
@@ -49,12 +50,31 @@ class PeerLine:
         return self._facts
 
     def conversation(self) -> Conversation:
-        """Raises ``TransportError`` when no host of the domain can be reached and trusted."""
+        """Raises ``TransportError`` when no host of the domain can be reached and trusted.
+
+        A peer that failed so is not asked again in this run: what waits for it waits on, and its
+        silence costs one time-out, not one for each letter.
+        """
+        if self._given_up is not None:
+            raise TransportError(self._given_up.reason, permanent=self._given_up.permanent)
         if self._open is not None and not self._open.is_open:
             self.close()
         if self._open is None:
-            self._open = self._connect()
+            try:
+                self._open = self._connect()
+            except TransportError as error:
+                self.give_up(error)
+                raise
         return self._open
+
+    def give_up(self, error: TransportError) -> None:
+        """No further word with this peer in this run."""
+        self.close()
+        self._given_up = error
+
+    @property
+    def has_given_up(self) -> bool:
+        return self._given_up is not None
 
     def close(self) -> None:
         if self._open is not None:
@@ -82,6 +102,7 @@ class PeerLine:
                     host.port,
                     context=client_context(),
                     ehlo_name=settings.SMTP_EHLO_NAME,
+                    connect_timeout=settings.SMTP_CONNECT_SECONDS,
                     timeout=settings.SMTP_TIMEOUT_SECONDS,
                     allow_address=partial(_may_connect, host),
                 )

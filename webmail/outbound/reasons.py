@@ -15,6 +15,10 @@ _WORDS: dict[str, tuple[str | Promise, str | Promise]] = {
         _("The recipient's mailbox is full."),
         _("Your correspondent must make room; you did nothing wrong."),
     ),
+    "mailbox_suspended": (
+        _("The recipient's mailbox is suspended."),
+        _("Reach your correspondent another way if it is urgent; the letter waits meanwhile."),
+    ),
     "mailbox_closed": (
         _("The recipient's mailbox is closed."),
         _("Ask your correspondent for another address."),

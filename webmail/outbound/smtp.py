@@ -168,6 +168,7 @@ def connect(
     *,
     context: ssl.SSLContext,
     ehlo_name: str,
+    connect_timeout: float,
     timeout: float,
     allow_address: Callable[[str], bool],
 ) -> Conversation:
@@ -176,7 +177,9 @@ def connect(
     ``allow_address`` is asked for each address the name leads to. Raises ``TransportError``; a peer
     without STARTTLS is a transient error, never a reason to speak in clear.
     """
-    smtp = _NoDelaySMTP(host, ehlo_name=ehlo_name, timeout=timeout, allow_address=allow_address)
+    smtp = _NoDelaySMTP(
+        host, ehlo_name=ehlo_name, timeout=connect_timeout, allow_address=allow_address
+    )
     try:
         answer = _reply(*smtp.connect(host, port))
         if not answer.is_ok:
@@ -189,6 +192,8 @@ def connect(
         sock = smtp.sock
         if not isinstance(sock, ssl.SSLSocket):
             raise TransportError("no_starttls")
+        # It is there and speaks: from here on it has the longer time for each answer.
+        sock.settimeout(timeout)
         certificate = sock.getpeercert(binary_form=True) or b""
         return Conversation(smtp, certificate=certificate, tls_version=sock.version() or "")
     except TransportError:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from webmail.models import Delivery, DeliveryState
-from webmail.outbound.delivery import deliver_due, expire_old, release_dead_leases
+from webmail.outbound.delivery import deliver_due, expire_old, has_slot, release_dead_leases
 
 logger = logging.getLogger(__name__)
 
@@ -41,4 +41,6 @@ def sweep_outbox() -> None:
         next_attempt_at__lte=timezone.now(),
     )
     for domain in due.order_by("domain").values_list("domain", flat=True).distinct():
-        ring_domain(domain)
+        # Where somebody is at it already, a bell would only fill the queue of bells.
+        if has_slot(domain):
+            ring_domain(domain)

@@ -26,6 +26,7 @@ from webmail.web.times import long_time, size_text
 from webmail.web.truth import cure, steps_of, truth_of
 
 _PEOPLE_SHOWN = 20
+_LONGEST_TEXT = 200_000
 
 
 def show_message(
@@ -62,6 +63,15 @@ def _read(message: Message) -> tuple[Reading | None, str]:
         reading = read_message(message)
     except DamagedContentError:
         return None, _("This message is damaged and cannot be shown. Tell your administrator.")
+    if len(reading.text) > _LONGEST_TEXT:
+        text = reading.text[:_LONGEST_TEXT]
+        return replace(reading, text=text), _(
+            "This message is very long: here is its beginning. “See the original” gives all of it."
+        )
+    if (elsewhere := _answers_elsewhere(message, reading)) is not None:
+        return reading, _("Answers to this message go to %(address)s, not to its sender.") % {
+            "address": elsewhere
+        }
     if reading.refused:
         return reading, _("The formatting of this message was too heavy to show: here is its text.")
     if reading.blocked_images:
@@ -71,25 +81,36 @@ def _read(message: Message) -> tuple[Reading | None, str]:
     return reading, ""
 
 
+def _answers_elsewhere(message: Message, reading: Reading) -> str | None:
+    """The address of Reply-To, when it lies in another domain than the author's: a usual way to
+    send an answer astray.
+    """
+    home = domain_of(author_of(message).address)
+    others = [one.address for one in reading.reply_to if domain_of(one.address) != home]
+    return others[0] if others else None
+
+
+def honest_name(person: Address) -> str:
+    """The display name, unless it passes for an address that is not the sender's own."""
+    poses = "@" in person.name and person.name.strip().lower() != person.address.lower()
+    return "" if poses else person.name
+
+
 def plate_of(person: Address) -> Plate:
     """Name first; without one the address stands for it. Trusted: the domain is on the white list
     in force.
     """
+    name = honest_name(person)
     domain = domain_of(person.address)
-    words = (
-        (person.name or person.address.partition("@")[0])
-        .replace("_", " ")
-        .replace(".", " ")
-        .split()
-    )
+    words = (name or person.address.partition("@")[0]).replace("_", " ").replace(".", " ").split()
     letters = [
         word[0]
         for word in words
         if word[0].isalpha() and word.lower() not in {"dr", "pr", "m", "mme"}
     ]
     return Plate(
-        name=person.name or person.address or _("Unknown sender"),
-        line=person.address if person.name else "",
+        name=name or person.address or _("Unknown sender"),
+        line=person.address if name else "",
         initials="".join(letters[:2]).upper() or "?",
         is_trusted=bool(domain) and is_listed_domain(domain),
     )

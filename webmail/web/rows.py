@@ -11,6 +11,7 @@ from webmail.mailbox.kinds import Delivery, Message, MessageState
 from webmail.mailbox.queries import ThreadFacts, deliveries_of, thread_facts
 from webmail.mailbox.reading import author_of, person_of, snippet_of, subject_of
 from webmail.outbound.drafts import draft_text
+from webmail.web.messages import honest_name
 from webmail.web.shown import Row, Truth
 from webmail.web.times import day_heading, short_time
 from webmail.web.truth import summary_of
@@ -69,7 +70,7 @@ def _url(message: Message) -> str:
 def _who(message: Message, deliveries: Sequence[Delivery]) -> str:
     if message.state == MessageState.RECEIVED:
         author = author_of(message)
-        return author.name or author.address or _("Unknown sender")
+        return honest_name(author) or author.address or _("Unknown sender")
     if message.state == MessageState.DRAFT:
         return draft_text(message).to or _("No recipient yet")
     people = [person_of(delivery.recipient, message.mailbox) for delivery in deliveries]

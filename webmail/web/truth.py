@@ -40,6 +40,8 @@ class DeliveryFacts(Protocol):
     def taken_at(self) -> datetime | None: ...
     @property
     def reason(self) -> str: ...
+    @property
+    def smtp_code(self) -> int | None: ...
 
 
 # state → (tone, track). «uncertain» is deferred or queued with the mark of it.
@@ -68,6 +70,7 @@ _ORDER = (
     "read",
     "taken_in_charge",
 )
+_SAID_BY_THE_BOX = frozenset({"mailbox_full", "mailbox_suspended"})
 _ON_THE_WAY = frozenset({"queued", "in_flight"})
 
 
@@ -90,6 +93,12 @@ def _sentence(state: str, delivery: DeliveryFacts) -> str:
     time = sentence_time(delivery.state_at)
     if state in _ON_THE_WAY:
         return _("Sent %(time)s, on its way") % {"time": sentence_time(delivery.created_at)}
+    if state == "deferred" and (delivery.smtp_code or delivery.reason in _SAID_BY_THE_BOX):
+        return _("Not taken yet: %(why)s, attempt %(n)s %(time)s") % {
+            "why": short_reason(delivery.reason),
+            "n": delivery.attempts + 1,
+            "time": sentence_time(delivery.next_attempt_at or delivery.state_at),
+        }
     if state == "deferred":
         next_time = sentence_time(delivery.next_attempt_at or delivery.state_at)
         return _("Unreachable, attempt %(n)s %(time)s") % {
@@ -118,6 +127,7 @@ def short_reason(reason: str) -> str:
         "unknown_recipient": _("unknown address"),
         "mailbox_full": _("mailbox full at the recipient's"),
         "mailbox_closed": _("mailbox closed"),
+        "mailbox_suspended": _("mailbox suspended"),
         "too_big": _("message too big"),
         "refused_by_policy": _("refused by their operator"),
         "refused": _("refused by their operator"),
@@ -173,7 +183,9 @@ def steps_of(delivery: DeliveryFacts) -> tuple[Step, ...]:
     """
     sent = Step(_("Sent"), station_time(delivery.created_at), "on")
     if delivery.state == "failed":
-        return (sent, Step(_("Refused"), station_time(delivery.state_at), "ko"), _off(), _off())
+        # Nobody refused a letter that was given up after two days of silence.
+        label = _("Given up") if delivery.reason == "expired" else _("Refused")
+        return (sent, Step(label, station_time(delivery.state_at), "ko"), _off(), _off())
     return (
         sent,
         _second(delivery),

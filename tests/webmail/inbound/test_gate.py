@@ -13,7 +13,7 @@ from mssante.demo.operators import HOSPITAL, PRACTICE
 from tests.factories.letters import MARTIN, PETIT
 from tests.pki import builder
 from webmail.inbound import gate
-from webmail.inbound.gate import RefusedError, Reply
+from webmail.inbound.gate import Header, RefusedError, Reply
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -116,17 +116,34 @@ def test_room_is_judged_to_the_byte(martin_box):
 
 def test_author_in_the_sender_s_domain_passes_without_asking_the_list(peer):
     WhitelistSnapshot.objects.all().delete()
-    gate.check_author(peer, PETIT, (PETIT.upper(),))
-    gate.check_author(peer, PETIT, ())
+    gate.check_author(peer, PETIT, Header((PETIT.upper(),)))
+    gate.check_author(peer, PETIT, Header(()))
 
 
 def test_one_foreign_author_among_good_ones_is_550(peer):
-    assert refusal(gate.check_author, peer, PETIT, (PETIT, MARTIN)).startswith("550 5.7.1 From:")
-    assert refusal(gate.check_author, peer, PETIT, (f"x@{HOSPITAL.domain}",)).startswith("550")
+    both, foreign = Header((PETIT, MARTIN)), Header((f"x@{HOSPITAL.domain}",))
+    assert refusal(gate.check_author, peer, PETIT, both).startswith("550 5.7.1 From:")
+    assert refusal(gate.check_author, peer, PETIT, foreign).startswith("550")
 
 
 def test_machine_s_report_may_name_its_host(peer):
-    gate.check_author(peer, "", ("MAILER-DAEMON@mss.cabinet-tilleuls.example",))
+    daemon = "MAILER-DAEMON@mss.cabinet-tilleuls.example"
+    gate.check_author(peer, "", Header((daemon,), is_report=True))
+    assert refusal(gate.check_author, peer, "", Header((daemon,))).startswith("550 5.7.1 From:")
+
+
+def test_null_sender_speaks_under_no_listed_name_but_its_own(peer):
+    gate.check_author(peer, "", Header((PETIT,)))
+    for is_report in (True, False):
+        foreign = Header((MARTIN,), is_report=is_report)
+        assert refusal(gate.check_author, peer, "", foreign).startswith("550 5.7.1 From:")
+
+
+def test_letter_of_unannounced_size_needs_room_in_one_box_at_least(martin_box):
+    gate.check_room([martin_box], 1000)
+    martin_box.quota_bytes = 10
+    martin_box.save()
+    assert refusal(gate.check_room, [martin_box], 1000).startswith("452 4.2.2")
 
 
 @pytest.mark.parametrize(
@@ -140,16 +157,16 @@ def test_machine_s_report_may_name_its_host(peer):
     ],
 )
 def test_authors_are_read_from_the_header_alone(head, authors):
-    assert len(gate.header_authors(head) or ()) == authors
+    assert len(gate.read_header(head).authors) == authors
 
 
 def test_header_that_goes_on_past_what_is_looked_at_is_not_judged():
     line = b"X: " + b"a" * 95 + b"\r\n"
     head = (line * (gate.HEADER_BYTES // len(line) + 1))[: gate.HEADER_BYTES]
-    assert gate.header_authors(head) is None
-    assert gate.header_authors(head[: gate.HEADER_BYTES // 2]) == ()
+    assert gate.read_header(head) is None
+    assert gate.read_header(head[: gate.HEADER_BYTES // 2]) == Header(())
     whole = b"From: a@b.example\r\n\r\n" + b"a" * gate.HEADER_BYTES
-    assert gate.header_authors(whole[: gate.HEADER_BYTES]) == ("a@b.example",)
+    assert gate.read_header(whole[: gate.HEADER_BYTES]) == Header(("a@b.example",))
 
 
 def test_trail_of_a_refusal_holds_names_and_codes_only():

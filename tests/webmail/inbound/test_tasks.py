@@ -1,6 +1,9 @@
 """The bell and the sweep: a bell that does not ring loses nothing."""
 
+import os
+import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,3 +60,30 @@ def test_sweep_rings_what_is_due_and_nothing_else(martin_box, rung):
         InboundMessage.objects.filter(pk=ids[name]).update(**fields)
     tasks.sweep_spool()
     assert rung == [ids["due"], ids["dead"]]
+
+
+def test_sweep_rings_a_row_once_in_a_while_however_often_it_runs(martin_box, monkeypatch):
+    rung = []
+    monkeypatch.setattr(tasks, "ring_inbound", rung.append)
+    monkeypatch.setattr(tasks._Sweep, "rung", {})
+    inbound = spool(martin_box)
+    for _ in range(5):
+        tasks.sweep_spool()
+    assert rung == [inbound.pk]
+
+
+def test_file_no_row_holds_goes_after_a_day_and_not_before(settings, martin_box, monkeypatch):
+    monkeypatch.setattr(tasks._Sweep, "rung", {})
+    held = spool(martin_box)
+    folder = Path(settings.SPOOL_DIR)
+    (folder / "fresh").write_bytes(b"x")
+    (folder / "orphan").write_bytes(b"x")
+    yesterday = time.time() - 90_000
+    for name in ("orphan", held.name):
+        os.utime(folder / name, (yesterday, yesterday))
+    monkeypatch.setattr(tasks._Sweep, "cleaned_at", None)
+    tasks.sweep_spool()
+    assert not (folder / "orphan").exists()
+    assert (folder / "fresh").exists()
+    assert (folder / held.name).exists()
+    (folder / "fresh").unlink()

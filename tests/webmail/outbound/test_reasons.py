@@ -20,6 +20,7 @@ WORDED = (
     "unknown_recipient",
     "mailbox_full",
     "mailbox_closed",
+    "mailbox_suspended",
     "too_big",
     "refused_by_policy",
     "refused",
@@ -64,6 +65,7 @@ class Facts:
     state: str = "queued"
     is_uncertain: bool = False
     reason: str = ""
+    smtp_code: int | None = None
     attempts: int = 1
     state_at: datetime = NOW
     created_at: datetime = NOW

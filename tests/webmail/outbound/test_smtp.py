@@ -43,6 +43,7 @@ def reach(toy_space):
             peer.port,
             context=peer_context("client", **identity_of(toy_space, HOSPITAL.key)),
             ehlo_name="mss.ch-valbrune.example",
+            connect_timeout=timeout,
             timeout=timeout,
             allow_address=allow,
         )
