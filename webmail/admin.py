@@ -6,11 +6,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from webmail.mailbox.opening import address_fault, open_mailbox
+from webmail.mailbox.sharing import change_mailbox, grant_access, revoke_access
+from webmail.mime.addresses import normalise_address
 from webmail.models import (
     Delivery,
     InboundMessage,
@@ -26,6 +29,17 @@ class MailboxOpeningForm(forms.ModelForm[Mailbox]):
     class Meta:
         model = Mailbox
         fields = ("address", "kind", "name", "holder")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        kinds = self.fields["kind"]
+        if isinstance(kinds, forms.ChoiceField):
+            # Nobody can write to a patient's own box yet: it is not offered.
+            offered = [kind for kind in MailboxKind if kind != MailboxKind.PATIENT]
+            kinds.choices = [(kind.value, kind.label) for kind in offered]
+
+    def clean_address(self) -> str:
+        return normalise_address(self.cleaned_data["address"])
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -90,10 +104,11 @@ class MailboxAdmin(admin.ModelAdmin[Mailbox]):
         return () if obj is None else super().get_inlines(request, obj)
 
     def save_model(self, request: HttpRequest, obj: Mailbox, form: Any, change: bool) -> None:
+        actor = _administrator(request)
         if change:
-            super().save_model(request, obj, form, change)
+            if form.changed_data:
+                change_mailbox(obj, form.changed_data, actor=actor)
             return
-        actor = request.user if isinstance(request.user, User) else None
         opened = open_mailbox(
             obj.address,
             kind=MailboxKind(obj.kind),
@@ -104,8 +119,23 @@ class MailboxAdmin(admin.ModelAdmin[Mailbox]):
         obj.pk = opened.pk
         obj.refresh_from_db()
 
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:  # noqa: ARG002
+        """Rights are written by their own verbs, so that none is given without its trace."""
+        actor = _administrator(request)
+        for access in formset.save(commit=False):
+            grant_access(access, actor=actor)
+        for access in formset.deleted_objects:
+            revoke_access(access, actor=actor)
+        formset.save_m2m()
+
     def has_delete_permission(self, request: HttpRequest, obj: Mailbox | None = None) -> bool:  # noqa: ARG002
         return False
+
+
+def _administrator(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
 
 
 class _ReadOnlyAdmin(admin.ModelAdmin[Any]):

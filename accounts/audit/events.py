@@ -6,6 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 class Event(models.TextChoices):
     ACCOUNT_LOGIN_REFUSED = "account:login:refused", _("login refused")
+    ACCOUNT_PERSON_CHANGED = "account:person:changed", _("person changed")
+    ACCOUNT_PERSON_CREATED = "account:person:created", _("person created")
     ACCOUNT_SESSION_CLOSED = "account:session:closed", _("logged out")
     ACCOUNT_SESSION_OPENED = "account:session:opened", _("logged in")
     DELIVERY_ACCEPTED = "delivery:state:accepted", _("accepted by the recipient's operator")
@@ -21,7 +23,10 @@ class Event(models.TextChoices):
     INBOUND_MESSAGE_ACCEPTED = "inbound:message:accepted", _("message received from a peer")
     INBOUND_MESSAGE_REFUSED = "inbound:message:refused", _("message refused from a peer")
     INBOUND_MESSAGE_SET_ASIDE = "inbound:message:set_aside", _("message set aside")
+    MAILBOX_ACCESS_GRANTED = "mailbox:access:granted", _("right on a mailbox granted or changed")
+    MAILBOX_ACCESS_REVOKED = "mailbox:access:revoked", _("right on a mailbox revoked")
     MAILBOX_ATTACHMENT_DOWNLOADED = "mailbox:attachment:downloaded", _("attachment downloaded")
+    MAILBOX_BOX_CHANGED = "mailbox:box:changed", _("mailbox changed")
     MAILBOX_BOX_OPENED = "mailbox:box:opened", _("mailbox opened")
     MAILBOX_DRAFT_DISCARDED = "mailbox:draft:discarded", _("draft discarded")
     MAILBOX_MESSAGE_DEPOSITED = "mailbox:message:deposited", _("message deposited")
