@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from directory.admin import ReadOnlyAdmin
 from webmail.mailbox.opening import address_fault, open_mailbox
 from webmail.mailbox.sharing import change_mailbox, grant_access, revoke_access
 from webmail.mime.addresses import normalise_address
@@ -138,19 +139,8 @@ def _administrator(request: HttpRequest) -> User:
     return request.user
 
 
-class _ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        return False
-
-
 @admin.register(Delivery)
-class DeliveryAdmin(_ReadOnlyAdmin):
+class DeliveryAdmin(ReadOnlyAdmin):
     list_display = (
         "created_at",
         "sender",
@@ -183,7 +173,7 @@ class DeliveryAdmin(_ReadOnlyAdmin):
 
 
 @admin.register(InboundMessage)
-class InboundMessageAdmin(_ReadOnlyAdmin):
+class InboundMessageAdmin(ReadOnlyAdmin):
     list_display = (
         "received_at",
         "envelope_from",

@@ -4,15 +4,48 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('audit', '0001_initial'),
+        ("audit", "0001_initial"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='auditevent',
-            name='event',
-            field=models.CharField(choices=[('account:login:refused', 'login refused'), ('account:person:changed', 'person changed'), ('account:person:created', 'person created'), ('account:session:closed', 'logged out'), ('account:session:opened', 'logged in'), ('delivery:state:accepted', "accepted by the recipient's operator"), ('delivery:state:cancelled', 'delivery cancelled'), ('delivery:state:deferred', 'delivery deferred'), ('delivery:state:delivered', 'delivered to the mailbox'), ('delivery:state:failed', 'delivery failed'), ('delivery:state:in_flight', 'delivery attempted'), ('delivery:state:queued', 'delivery queued'), ('delivery:state:read', 'read receipt received'), ('delivery:report:kept', 'late report kept'), ('delivery:state:taken_in_charge', 'taken in charge'), ('inbound:message:accepted', 'message received from a peer'), ('inbound:message:refused', 'message refused from a peer'), ('inbound:message:set_aside', 'message set aside'), ('mailbox:access:granted', 'right on a mailbox granted or changed'), ('mailbox:access:revoked', 'right on a mailbox revoked'), ('mailbox:attachment:downloaded', 'attachment downloaded'), ('mailbox:box:changed', 'mailbox changed'), ('mailbox:box:opened', 'mailbox opened'), ('mailbox:draft:discarded', 'draft discarded'), ('mailbox:message:deposited', 'message deposited'), ('mailbox:message:read', 'message read'), ('mailbox:message:sent', 'message sent'), ('mailbox:source:downloaded', 'source downloaded')], db_index=True, max_length=40, verbose_name='event'),
+            model_name="auditevent",
+            name="event",
+            field=models.CharField(
+                choices=[
+                    ("account:login:refused", "login refused"),
+                    ("account:person:changed", "person changed"),
+                    ("account:person:created", "person created"),
+                    ("account:session:closed", "logged out"),
+                    ("account:session:opened", "logged in"),
+                    ("delivery:state:accepted", "accepted by the recipient's operator"),
+                    ("delivery:state:cancelled", "delivery cancelled"),
+                    ("delivery:state:deferred", "delivery deferred"),
+                    ("delivery:state:delivered", "delivered to the mailbox"),
+                    ("delivery:state:failed", "delivery failed"),
+                    ("delivery:state:in_flight", "delivery attempted"),
+                    ("delivery:state:queued", "delivery queued"),
+                    ("delivery:state:read", "read receipt received"),
+                    ("delivery:report:kept", "late report kept"),
+                    ("delivery:state:taken_in_charge", "taken in charge"),
+                    ("inbound:message:accepted", "message received from a peer"),
+                    ("inbound:message:refused", "message refused from a peer"),
+                    ("inbound:message:set_aside", "message set aside"),
+                    ("mailbox:access:granted", "right on a mailbox granted or changed"),
+                    ("mailbox:access:revoked", "right on a mailbox revoked"),
+                    ("mailbox:attachment:downloaded", "attachment downloaded"),
+                    ("mailbox:box:changed", "mailbox changed"),
+                    ("mailbox:box:opened", "mailbox opened"),
+                    ("mailbox:draft:discarded", "draft discarded"),
+                    ("mailbox:message:deposited", "message deposited"),
+                    ("mailbox:message:read", "message read"),
+                    ("mailbox:message:sent", "message sent"),
+                    ("mailbox:source:downloaded", "source downloaded"),
+                ],
+                db_index=True,
+                max_length=40,
+                verbose_name="event",
+            ),
         ),
     ]
