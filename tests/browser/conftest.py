@@ -63,8 +63,9 @@ def open_page(chromium):
     contexts, faults = [], []
 
     def note(line):
-        # A refused letter is a 422, which the browser also tells its console.
-        if line.type == "error" and "422" not in line.text:
+        # A refused letter is a 422 and a draft in two windows a 409, which the browser tells its
+        # console too.
+        if line.type == "error" and not any(code in line.text for code in ("409", "422")):
             faults.append(f"{line.text} {line.location['url']}")
 
     def start(**options):

@@ -82,7 +82,7 @@ def access_draft(user: User, message_id: int) -> Message:
     """A draft of a box in which ``user`` may prepare letters."""
     draft = (
         Message.objects.filter(pk=message_id, state=MessageState.DRAFT)
-        .select_related("mailbox")
+        .select_related("mailbox", "folder")
         .first()
     )
     if draft is None or not has_right(user, draft.mailbox_id, Right.PREPARE):

@@ -119,7 +119,9 @@ def waiting_in_outbox(mailbox: Mailbox) -> int:
 
 
 def count_drafts(mailbox: Mailbox) -> int:
-    return Message.objects.filter(mailbox=mailbox, state=MessageState.DRAFT).count()
+    """Those of the folder: what was thrown away lies in the trash."""
+    drafts = Message.objects.filter(folder__mailbox=mailbox, folder__role=FolderRole.DRAFTS)
+    return drafts.filter(state=MessageState.DRAFT).count()
 
 
 def count_new(mailbox: Mailbox, role: FolderRole, since: datetime) -> int:

@@ -5,19 +5,19 @@ It knows the draft's own row and files; it addresses nobody and sends nothing.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
+from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import F, Max, QuerySet
 from django.utils import timezone
 
-from accounts.audit.events import Event
-from accounts.audit.record import record_event
 from accounts.models import User
 from webmail.mailbox.changes import note_change
 from webmail.mailbox.filing import StoredPart, add_parts, folder_of
-from webmail.mailbox.reading import content_of, file_name
+from webmail.mailbox.reading import file_name
+from webmail.mime.compose import encoded_size
 from webmail.mime.quoting import snippet
 from webmail.models import Attachment, FolderRole, Mailbox, Message, MessageState
 from webmail.store.blobs import release_blob, write_blob
@@ -43,7 +43,19 @@ class UploadedPart:
 
 
 class DraftGoneError(Exception):
-    """The draft was sent or thrown away meanwhile, in another window or by another person."""
+    """The draft was sent or deleted for good meanwhile, in another window or by another person."""
+
+
+class DraftChangedError(Exception):
+    """The draft is one still, but not the one the caller knows: another window was faster."""
+
+
+class NoRoomError(Exception):
+    """The files are not kept. ``reason`` is ``too_big`` for one letter or ``box_full``."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @transaction.atomic
@@ -62,63 +74,88 @@ def create_draft(
         at=timezone.now(),
         is_seen=True,
         from_address=mailbox.address,
-        **_sealed(mailbox, text),
+        **sealed_columns(mailbox, text, writer=compose_key, version=0),
     )
     note_change(mailbox.pk)
     return draft
 
 
 @transaction.atomic
-def save_draft(draft: Message, text: DraftText) -> Message:
-    """Keep ``text``. Raises ``DraftGoneError`` when the draft is no draft any more: the caller
-    still has the words.
+def save_draft(
+    draft: Message, text: DraftText, *, version: int | None = None, writer: str = ""
+) -> Message:
+    """Keep ``text``, and take the draft out of the trash if it lies there.
+
+    With ``version``, only over that version; ``writer`` then names the page that wrote. Raises
+    ``DraftGoneError`` or ``DraftChangedError``: the caller still has the words.
     """
-    changed = Message.objects.filter(pk=draft.pk, state=MessageState.DRAFT).update(
-        at=timezone.now(), version=F("version") + 1, **_sealed(draft.mailbox, text)
+    mailbox = draft.mailbox
+    noted = ("", 0) if version is None else (writer, version + 1)
+    changed = draft_rows(draft, version).update(
+        at=timezone.now(),
+        version=F("version") + 1,
+        folder=folder_of(mailbox, FolderRole.DRAFTS),
+        **sealed_columns(mailbox, text, writer=noted[0], version=noted[1]),
     )
     if changed != 1:
-        raise DraftGoneError
-    note_change(draft.mailbox_id)
+        raise overtaken(draft)
+    note_change(mailbox.pk)
     draft.refresh_from_db()
     return draft
 
 
-def _sealed(mailbox: Mailbox, text: DraftText) -> dict[str, bytes]:
+def draft_rows(draft: Message, version: int | None = None) -> QuerySet[Message]:
+    """The draft's row while it is a draft in the box the caller knows: what is sealed for one box
+    must not end in another.
+    """
+    rows = Message.objects.filter(
+        pk=draft.pk, state=MessageState.DRAFT, mailbox_id=draft.mailbox_id
+    )
+    return rows if version is None else rows.filter(version=version)
+
+
+def overtaken(draft: Message) -> DraftGoneError | DraftChangedError:
+    is_draft = Message.objects.filter(pk=draft.pk, state=MessageState.DRAFT).exists()
+    return DraftChangedError() if is_draft else DraftGoneError()
+
+
+def sealed_columns(
+    mailbox: Mailbox, text: DraftText, *, writer: str, version: int
+) -> dict[str, bytes]:
+    """``writer`` and the version this save makes are kept with the text, so that a page whose
+    answer was lost is known by its own work.
+    """
+    kept = {**asdict(text), "writer": [writer, version]}
     return {
-        "sealed_draft": seal_text(mailbox, "draft", json.dumps(asdict(text))),
+        "sealed_draft": seal_text(mailbox, "draft", json.dumps(kept)),
         "sealed_subject": seal_text(mailbox, "subject", text.subject),
         "sealed_snippet": seal_text(mailbox, "snippet", snippet(text.body)),
     }
 
 
-def move_draft(draft: Message, mailbox: Mailbox, actor: User) -> Message:
-    """The same draft under another sender: written anew with that box's key, then the first one
-    goes. Raises ``DraftGoneError`` and leaves no copy when it is no draft any more.
-    """
-    copy = create_draft(mailbox, actor, draft_text(draft), compose_key=draft.compose_key)
-    attach_files(
-        copy,
-        [
-            UploadedPart(file_name(part), part.content_type, content_of(part))
-            for part in draft.attachments.select_related("blob", "message__mailbox")
-        ],
-    )
-    try:
-        discard_draft(draft, actor)
-    except DraftGoneError:
-        # Sent or discarded meanwhile: the letter is there already, a second one must not stay.
-        discard_draft(copy, actor)
-        raise
-    return copy
-
-
 def draft_text(draft: Message) -> DraftText:
     kept = open_text(draft.mailbox, "draft", draft.sealed_draft)
-    return DraftText(**json.loads(kept)) if kept else DraftText()
+    values = json.loads(kept) if kept else {}
+    values.pop("writer", None)
+    return DraftText(**values)
 
 
-def attach_files(draft: Message, files: Sequence[UploadedPart]) -> None:
-    """Encrypt and keep ``files`` with the draft. Raises ``DraftGoneError`` like ``save_draft``."""
+def is_left_by(draft: Message, writer: str) -> bool:
+    """Whether the page ``writer`` was the last to touch the draft: no text and no file came
+    after.
+    """
+    kept = open_text(draft.mailbox, "draft", draft.sealed_draft)
+    last = json.loads(kept).get("writer") if kept else None
+    return bool(writer) and last == [writer, draft.version]
+
+
+def attach_files(
+    draft: Message, files: Sequence[UploadedPart], *, version: int | None = None
+) -> None:
+    """Encrypt and keep ``files`` with the draft; one that is there already, under the same name, is
+    not kept twice. Raises ``NoRoomError``, and ``DraftGoneError`` or ``DraftChangedError`` like
+    ``save_draft``; no file is kept then.
+    """
     parts = [
         StoredPart(
             name=file.name,
@@ -133,60 +170,69 @@ def attach_files(draft: Message, files: Sequence[UploadedPart]) -> None:
         return
     try:
         with transaction.atomic():
+            _count_files(draft, version)
+            spare = _add_new(draft, parts)
             _count_files(draft)
-            last = draft.attachments.aggregate(last=Max("position"))["last"]
-            add_parts(draft, parts, first=0 if last is None else last + 1)
-            _count_files(draft)
-            note_change(draft.mailbox_id, used_bytes=sum(part.size for part in parts))
-    except DraftGoneError:
+            draft.refresh_from_db(fields=["attachment_count", "version"])
+    except BaseException:
         for part in parts:
             release_blob(part.blob)
         raise
+    for part in spare:
+        release_blob(part.blob)
 
 
-def _count_files(draft: Message) -> None:
+def _add_new(draft: Message, parts: Sequence[StoredPart]) -> list[StoredPart]:
+    """Add what the draft does not hold yet, if there is room; the rest comes back. A save that is
+    sent again because its answer was lost adds nothing.
+    """
+    held = draft.attachments.select_related("message__mailbox")
+    known = {(part.blob_id, file_name(part)) for part in held}
+    new: list[StoredPart] = []
+    spare: list[StoredPart] = []
+    for part in parts:
+        mark = (part.blob.pk, part.name)
+        (spare if mark in known else new).append(part)
+        known.add(mark)
+    sizes = [part.size for part in new]
+    if encoded_size("", [*(part.size for part in held), *sizes]) > settings.MESSAGE_SIZE_LIMIT_OUT:
+        raise NoRoomError("too_big")
+    check_quota(draft.mailbox_id, sizes)
+    last = draft.attachments.aggregate(last=Max("position"))["last"]
+    add_parts(draft, new, first=0 if last is None else last + 1)
+    note_change(draft.mailbox_id, used_bytes=sum(sizes))
+    return spare
+
+
+def check_quota(mailbox_id: int, sizes: Iterable[int]) -> None:
+    added = sum(sizes)
+    mailbox = Mailbox.objects.get(pk=mailbox_id)
+    if added and mailbox.used_bytes + added > mailbox.quota_bytes:
+        raise NoRoomError("box_full")
+
+
+def _count_files(draft: Message, version: int | None = None) -> None:
     """Write the number of files on the row; on PostgreSQL this also holds the row until the caller
     is done. It counts as a save: a letter composed before it is not sent with other files than it
     shows.
     """
-    changed = Message.objects.filter(pk=draft.pk, state=MessageState.DRAFT).update(
+    changed = draft_rows(draft, version).update(
         attachment_count=draft.attachments.count(), version=F("version") + 1
     )
     if changed != 1:
-        raise DraftGoneError
-    draft.refresh_from_db(fields=["attachment_count", "version"])
+        raise overtaken(draft)
 
 
 @transaction.atomic
 def detach_file(draft: Message, attachment: Attachment) -> None:
     """Take the file out. A second click finds it gone: nothing is released twice. Raises
-    ``DraftGoneError`` like ``save_draft``.
+    ``DraftGoneError`` or ``DraftChangedError`` like ``save_draft``.
     """
     _count_files(draft)
     blob, size = attachment.blob, attachment.size
     deleted, _ = draft.attachments.filter(pk=attachment.pk).delete()
-    if not deleted:
-        return
-    release_blob(blob)
-    _count_files(draft)
-    note_change(draft.mailbox_id, used_bytes=-size)
-
-
-@transaction.atomic
-def discard_draft(draft: Message, actor: User) -> None:
-    """Throw the draft away, files and all; who did it stays in the trail."""
-    _count_files(draft)
-    size = 0
-    for attachment in draft.attachments.select_related("blob"):
-        size += attachment.size
-        blob = attachment.blob
-        attachment.delete()
+    if deleted:
         release_blob(blob)
-    record_event(
-        Event.MAILBOX_DRAFT_DISCARDED,
-        actor=actor,
-        mailbox_id=draft.mailbox_id,
-        message_id=draft.pk,
-    )
-    note_change(draft.mailbox_id, used_bytes=-size)
-    draft.delete()
+        _count_files(draft)
+        note_change(draft.mailbox_id, used_bytes=-size)
+    draft.refresh_from_db(fields=["attachment_count", "version"])

@@ -71,6 +71,17 @@ class ComposeForm(forms.Form):
         values = {name: self._typed(name) for name in ("to", "cc", "subject", "body")}
         return DraftText(in_reply_to=in_reply_to, **values)
 
+    @property
+    def is_blank(self) -> bool:
+        """Nothing was typed and no file was chosen."""
+        text = self.draft_text(in_reply_to=0)
+        typed = (text.to, text.cc, text.subject, text.body)
+        return not self.files and not any(value.strip() for value in typed)
+
+    def focus_on(self, name: str) -> None:
+        """Where one begins to type when the page opens."""
+        self.fields[name].widget.attrs["autofocus"] = True
+
     def _typed(self, name: str) -> str:
         value = self.data.get(name, "")
         return str(value).replace("\r\n", "\n").replace("\x00", "")
@@ -98,6 +109,10 @@ PROBLEM_SENTENCES = {
         "fewer "
         "or smaller documents."
     ),
+    "box_full": _(
+        "This mailbox is full: these documents are not kept. Your text is. Ask the person who runs "
+        "it for more room."
+    ),
     "no_right_to_send": _(
         "You may prepare letters in this mailbox, not send them. Your draft is kept for those "
         "who may."
@@ -106,6 +121,11 @@ PROBLEM_SENTENCES = {
         "This letter holds signs that cannot be sent. Remove what you pasted last."
     ),
 }
+
+
+def refusal_sentence(reason: str) -> str:
+    """Why documents just chosen are not kept with the draft."""
+    return problem_sentence("upload_too_big" if reason == "too_big" else reason)
 
 
 def problem_sentence(reason: str, piece: str = "") -> str:

@@ -83,9 +83,9 @@ def message_body(_request: HttpRequest, user: User, message_id: int) -> HttpResp
     return response
 
 
-# The author's text on white paper, or on the theme's ground when the author chose no colour.
+# White paper in every theme: authors choose their colours for it, and often only some of them.
 _BODY_STYLE = (
-    "<style>:root{color-scheme:light dark}body{margin:0;padding:.125rem;"
+    "<style>:root{color-scheme:light}body{margin:0;padding:.125rem;background:#fff;color:#111;"
     "font:16px/1.6 system-ui,sans-serif;overflow-wrap:anywhere}"
     "table{border-collapse:collapse;max-width:100%}img{max-width:100%;height:auto}"
     "blockquote{margin:0 0 0 .5rem;padding-left:.75rem;border-left:2px solid #8a8f92}</style>"

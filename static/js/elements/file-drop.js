@@ -1,9 +1,10 @@
 import { announce } from "../lib/announce.js";
-import { sizeInWords } from "../lib/sizes.js";
+import { isSameFile } from "../lib/files.js";
+import { encodedSize, sizeInWords } from "../lib/sizes.js";
 
 /**
- * Documents dropped on the form, pasted into it or picked: shown with their size before they leave, and taken out again.
- * The plain file input keeps them all, so that the form is sent as it would be without this.
+ * Documents dropped on the form, pasted into it or picked: shown with their size until the draft keeps them, or taken out
+ * again. The plain file input holds those not kept yet, so that the form is sent as it would be without this.
  */
 class FileDrop extends HTMLElement {
   connectedCallback() {
@@ -25,6 +26,47 @@ class FileDrop extends HTMLElement {
   #form;
   /** @type {File[]} */
   #files = [];
+  #isRefused = false;
+  #kept = "";
+
+  /**
+   * What the draft can take now: nothing once refused, until the choice changes.
+   * @returns {File[]}
+   */
+  get ready() {
+    return this.#isRefused ? [] : this.#files;
+  }
+
+  /** Whether documents lie on this page only. */
+  get isHolding() {
+    return this.#files.length > 0;
+  }
+
+  /**
+   * The answer of a save that took ``files`` along: what the draft keeps now, and why it does not keep those.
+   * @param {File[]} files
+   * @param {string} html
+   * @param {string} error
+   */
+  settle(files, html, error) {
+    if (html !== this.#kept) {
+      this.#kept = html;
+      const rows = document.createRange().createContextualFragment(html);
+      this.querySelector("[data-kept]").replaceChildren(rows);
+    }
+    if (error) this.#refuse(error);
+    else if (files.length > 0)
+      this.#files = this.#files.filter((file) => !files.some((sent) => isSameFile(sent, file)));
+    if (error || files.length > 0) this.#draw();
+  }
+
+  /** @param {string} sentence */
+  #refuse(sentence) {
+    const place = this.querySelector("[data-refused]");
+    this.#isRefused = sentence !== "";
+    place.hidden = !this.#isRefused;
+    place.querySelector("span").textContent = sentence;
+  }
 
   /** @param {DragEvent} event */
   #onDragOver = (event) => {
@@ -56,30 +98,33 @@ class FileDrop extends HTMLElement {
 
   /** @param {Iterable<File>} files */
   #add(files) {
-    const isKnown = (file) =>
-      this.#files.some(
-        (old) => old.name === file.name && old.size === file.size && old.lastModified === file.lastModified,
-      );
-    this.#files.push(...[...files].filter((file) => !isKnown(file)));
-    this.#show();
+    this.#choose([...this.#files, ...[...files].filter((file) => !this.#files.some((old) => isSameFile(old, file)))]);
   }
 
   /** @param {File} file */
   #remove(file) {
-    this.#files = this.#files.filter((other) => other !== file);
-    this.#show();
+    this.#choose(this.#files.filter((other) => other !== file));
     this.#input.focus();
   }
 
+  /** @param {File[]} files */
+  #choose(files) {
+    this.#files = files;
+    const stored = Number(this.querySelector("[data-stored]")?.dataset.stored ?? 0);
+    const isTooBig = stored + encodedSize(files) > Number(this.dataset.limit);
+    this.#refuse(files.length > 0 && isTooBig ? this.dataset.tooBig : "");
+    announce(files.map((file) => `${file.name}, ${sizeInWords(file.size)}`).join("; "));
+    this.#draw();
+  }
+
   /** Hand the files back to the input, draw them, and let the other parts of the form know. */
-  #show() {
+  #draw() {
     const transfer = new DataTransfer();
     for (const file of this.#files) transfer.items.add(file);
     this.#input.files = transfer.files;
     const list = this.querySelector("[data-chosen]");
     list.hidden = this.#files.length === 0;
     list.replaceChildren(...this.#files.map((file) => this.#row(file)));
-    announce(this.#files.map((file) => `${file.name}, ${sizeInWords(file.size)}`).join("; "));
     this.#form.dispatchEvent(new CustomEvent("files-changed"));
   }
 

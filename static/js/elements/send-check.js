@@ -48,7 +48,8 @@ class SendCheck extends HTMLElement {
     const input = this.#form.elements.namedItem("attachments");
     const files = input instanceof HTMLInputElement && input.files ? input.files : [];
     const body = new Blob([this.#value("body")]).size;
-    const size = Number(this.dataset.stored) + encodedSize(files) + body;
+    const stored = Number(this.#form.querySelector("[data-stored]")?.dataset.stored ?? 0);
+    const size = stored + encodedSize(files) + body;
     const { item, text } = this.#parts("size");
     const isOver = size > limit;
     text.textContent = (isOver ? text.dataset.over : text.dataset.sum).replace("{size}", sizeInWords(size));

@@ -3,22 +3,20 @@
 import pytest
 from django.db import IntegrityError
 
-from accounts.audit.events import Event
-from accounts.audit.models import AuditEvent
 from tests.factories.outbox import send, write_draft
-from tests.factories.people import make_mailbox
 from webmail.mailbox.reading import content_of, file_name, subject_of
 from webmail.models import Attachment, Blob, FolderRole, Mailbox, Message, MessageState
 from webmail.outbound.drafts import (
+    DraftChangedError,
     DraftGoneError,
     DraftText,
+    NoRoomError,
     UploadedPart,
     attach_files,
     create_draft,
     detach_file,
-    discard_draft,
     draft_text,
-    move_draft,
+    is_left_by,
     save_draft,
 )
 from webmail.store.blobs import write_blob
@@ -95,27 +93,64 @@ def test_second_click_on_detach_releases_nothing_twice(martin_box, dr_martin):
     assert box(martin_box).used_bytes == 4
 
 
-def test_discarded_draft_leaves_its_trace_and_nothing_else(martin_box, dr_martin):
-    draft = write_draft(martin_box, dr_martin, files=[("a.pdf", "application/pdf", b"x")])
-    number = draft.pk
-    discard_draft(draft, dr_martin)
-    assert not Message.objects.exists()
+def test_save_over_another_version_raises_and_keeps_the_other_text(martin_box, dr_martin):
+    draft = create_draft(martin_box, dr_martin, HALF)
+    other = Message.objects.get(pk=draft.pk)
+    save_draft(other, DraftText(body="l’autre fenêtre"), version=0)
+    with pytest.raises(DraftChangedError):
+        save_draft(draft, DraftText(body="celle-ci"), version=0)
+    assert draft_text(Message.objects.get()).body == "l’autre fenêtre"
+
+
+def test_page_knows_its_own_last_save_and_nothing_else(martin_box, dr_martin):
+    draft = create_draft(martin_box, dr_martin, HALF, compose_key="page-1")
+    assert is_left_by(draft, "page-1")
+    save_draft(draft, HALF, version=0, writer="page-2")
+    assert (is_left_by(draft, "page-1"), is_left_by(draft, "page-2")) == (False, True)
+    attach_files(draft, [PDF])
+    assert not is_left_by(draft, "page-2")
+    assert not is_left_by(draft, "")
+
+
+def test_file_that_is_there_already_is_not_kept_twice(martin_box, dr_martin):
+    draft = create_draft(martin_box, dr_martin, HALF)
+    attach_files(draft, [PDF])
+    attach_files(draft, [PDF, UploadedPart("autre nom.pdf", "application/pdf", PDF.content)])
+    parts = draft.attachments.select_related("message__mailbox")
+    assert [file_name(part) for part in parts] == ["ECG.pdf", "autre nom.pdf"]
+    assert Blob.objects.get().references == 2
+    assert box(martin_box).used_bytes == 2 * len(PDF.content)
+
+
+def test_files_past_the_limit_of_a_letter_are_refused(martin_box, dr_martin, settings):
+    settings.MESSAGE_SIZE_LIMIT_OUT = 30_000
+    draft = create_draft(martin_box, dr_martin, HALF)
+    attach_files(draft, [UploadedPart("a.pdf", "application/pdf", b"a" * 15_000)])
+    version = draft.version
+    with pytest.raises(NoRoomError) as refused:
+        attach_files(draft, [UploadedPart("b.pdf", "application/pdf", b"b" * 15_000)])
+    assert refused.value.reason == "too_big"
+    assert draft.version == version == Message.objects.get().version
+    assert Blob.objects.count() == draft.attachments.count() == 1
+    assert box(martin_box).used_bytes == 15_000
+
+
+def test_files_past_the_quota_of_the_box_are_refused(martin_box, dr_martin):
+    Mailbox.objects.filter(pk=martin_box.pk).update(quota_bytes=1000, used_bytes=990)
+    draft = create_draft(martin_box, dr_martin, HALF)
+    with pytest.raises(NoRoomError) as refused:
+        attach_files(draft, [PDF])
+    assert refused.value.reason == "box_full"
     assert not Blob.objects.exists()
-    assert box(martin_box).used_bytes == 0
-    event = AuditEvent.objects.get(event=Event.MAILBOX_DRAFT_DISCARDED)
-    assert (event.actor_id, event.message_id) == (dr_martin.pk, number)
+    assert box(martin_box).used_bytes == 990
 
 
-def test_draft_moves_to_another_box_under_its_own_key(martin_box, dr_martin):
-    other = make_mailbox("cardiologie", "Cardiologie", holder=dr_martin)
-    draft = write_draft(martin_box, dr_martin, files=[("a.pdf", "application/pdf", b"x")])
-    text = draft_text(draft)
-    moved = move_draft(draft, other, dr_martin)
-    assert (moved.mailbox, draft_text(moved)) == (other, text)
-    assert content_of(moved.attachments.select_related("message__mailbox").get()) == b"x"
-    assert Message.objects.get() == moved
-    assert Blob.objects.get().mailbox == other
-    assert box(martin_box).used_bytes == 0
+def test_attach_to_another_version_raises_and_keeps_no_bytes(martin_box, dr_martin):
+    draft = create_draft(martin_box, dr_martin, HALF)
+    save_draft(Message.objects.get(pk=draft.pk), HALF)
+    with pytest.raises(DraftChangedError):
+        attach_files(draft, [PDF], version=0)
+    assert not Blob.objects.exists()
 
 
 @pytest.mark.usefixtures("trust_space")
@@ -143,16 +178,3 @@ class TestSentMeanwhile:
         with pytest.raises(DraftGoneError):
             detach_file(stale, stale.attachments.get())
         assert stale.attachments.count() == 1
-
-    def test_discard_raises_and_the_letter_stays(self, stale, dr_martin):
-        with pytest.raises(DraftGoneError):
-            discard_draft(stale, dr_martin)
-        assert Message.objects.get().state == MessageState.SENT
-
-    def test_move_raises_and_leaves_no_copy(self, stale, dr_martin):
-        other = make_mailbox("cardiologie", "Cardiologie", holder=dr_martin)
-        with pytest.raises(DraftGoneError):
-            move_draft(stale, other, dr_martin)
-        assert Message.objects.get() == stale
-        assert not Blob.objects.filter(mailbox=other).exists()
-        assert box(other).used_bytes == 0

@@ -174,8 +174,8 @@ def test_too_many_recipients_are_refused(martin_box, dr_martin, settings):
 
 
 def test_letter_too_big_once_encoded_is_refused(martin_box, dr_martin, settings):
-    settings.MESSAGE_SIZE_LIMIT_OUT = 100_000
     draft = write_draft(martin_box, dr_martin, files=[("a.bin", "application/pdf", b"x" * 80_000)])
+    settings.MESSAGE_SIZE_LIMIT_OUT = 100_000
     assert problems_of(draft, dr_martin) == [("too_big", "attachments", "")]
 
 

@@ -160,12 +160,34 @@ def test_too_many_recipients_is_said(martin, martin_box):
     assert Delivery.objects.count() == 0
 
 
-def test_too_big_once_encoded_is_said_and_the_files_are_kept(martin, martin_box, settings):
+def test_files_too_big_for_one_letter_are_refused_and_the_text_is_kept(
+    martin, martin_box, settings
+):
     settings.MESSAGE_SIZE_LIMIT_OUT = 30_000
     response = post(martin, attachments=[pdf(content=b"x" * 25_000)])
     assert response.status_code == 422
-    assert "trop lourd" in page_of(response)
+    assert "Ces documents sont trop lourds" in page_of(response)
+    assert the_draft().attachment_count == 0
+    assert draft_text(the_draft()).body == BODY
+
+
+def test_text_that_makes_the_letter_too_big_is_said_and_the_files_are_kept(
+    martin, martin_box, settings
+):
+    settings.MESSAGE_SIZE_LIMIT_OUT = 30_000
+    response = post(martin, body="x" * 20_000, attachments=[pdf(content=b"x" * 15_000)])
+    assert response.status_code == 422
+    assert "Le message est trop lourd" in page_of(response)
     assert the_draft().attachment_count == 1
+
+
+def test_full_box_refuses_files_in_words_and_keeps_the_text(martin, martin_box, caplog):
+    type(martin_box).objects.filter(pk=martin_box.pk).update(quota_bytes=10)
+    response = post(martin, attachments=[pdf("PLANTED.pdf")])
+    assert response.status_code == 422
+    assert "Cette boîte est pleine" in page_of(response)
+    assert draft_text(the_draft()).body == BODY
+    assert "PLANTED" not in caplog.text
 
 
 def test_upload_too_big_is_said_and_the_text_is_kept(martin, martin_box, settings):
@@ -297,7 +319,10 @@ def test_right_that_ended_ends_at_once(martin, dr_martin, martin_box):
 def test_autosave_answers_the_draft_and_the_hour(martin, dr_martin, martin_box):
     key = field(martin.get(COMPOSE), "key")
     first = martin.post(SAVE, {"to": "hug", "subject": "", "body": BODY, "key": key}).json()
-    assert set(first) == {"draft", "saved", "error"}
+    assert set(first) == {
+        *("draft", "version", "saved", "error"),
+        *("files", "files_html", "conflict_html"),
+    }
     assert first["saved"].startswith("Enregistré à")
     second = martin.post(SAVE, {"to": "hugo", "body": BODY, "key": key, "draft": first["draft"]})
     assert second.json()["draft"] == first["draft"]
@@ -318,7 +343,7 @@ def test_autosave_after_sending_is_409_in_words(martin, martin_box):
     post(martin, key=key)
     response = martin.post(SAVE, {"body": "encore", "key": key})
     assert response.status_code == 409
-    assert response.json()["error"] == "Ce message a été envoyé ou jeté dans une autre fenêtre."
+    assert response.json()["error"] == "Ce message a été envoyé dans une autre fenêtre."
 
 
 def test_autosave_is_a_post(martin, martin_box):
@@ -337,21 +362,6 @@ def test_leading_blanks_and_line_ends_come_back_as_typed(martin, martin_box):
     response = post(martin, action="save", body="  a\r\n\r\n b \r\n")
     assert draft_text(the_draft()).body == "  a\n\n b \n"
     assert "  a\n\n b \n</textarea>" in page_of(martin.get(response.url))
-
-
-def test_discarding_takes_the_draft_and_its_files(martin, dr_martin, martin_box):
-    kept = post(martin, action="save", attachments=[pdf()])
-    draft = the_draft()
-    response = martin.post(COMPOSE, {"draft": draft.pk, "action": "discard"})
-    assert response.status_code == 302
-    assert "Brouillon jeté." in page_of(martin.get(response.url))
-    assert not Message.objects.exists()
-    assert not Blob.objects.exists()
-    martin_box.refresh_from_db()
-    assert martin_box.used_bytes == 0
-    event = AuditEvent.objects.get(event=Event.MAILBOX_DRAFT_DISCARDED)
-    assert (event.actor, event.message_id) == (dr_martin, draft.pk)
-    assert martin.get(kept.url).status_code == 404
 
 
 def test_file_is_removed_and_the_rest_stays(martin, martin_box):
@@ -374,10 +384,12 @@ def test_draft_thrown_away_elsewhere_loses_no_word(martin, martin_box):
     response = post(martin, draft=draft.pk, body="mots de la dernière minute", attachments=[pdf()])
     page = page_of(response)
     assert response.status_code == 409
-    assert "Ce message a été envoyé ou jeté dans une autre fenêtre." in page
+    assert "Ce message a été jeté dans une autre fenêtre." in page
     assert "mots de la dernière minute" in page
     assert "ECG.pdf" in page
-    assert draft_text(the_draft()).body == "mots de la dernière minute"
+    kept = Message.objects.get(folder__role="drafts")
+    assert draft_text(kept).body == "mots de la dernière minute"
+    assert field(response, "draft") == str(kept.pk)
     assert Delivery.objects.count() == 0
 
 

@@ -226,3 +226,10 @@ def test_damaged_content_is_told_in_words(client, martin_box, dr_martin):
     answer = client.get(f"/messages/{message.pk}/original/")
     assert answer.status_code == 500
     assert "endommagé" in answer.content.decode()
+
+
+def test_html_letter_lies_on_white_paper_in_every_theme(martin, martin_box):
+    letter = receive(martin_box, make_letter(text="", html='<div style="color:#000">mot</div>'))
+    body = martin.get(f"/messages/{letter.pk}/corps/").content.decode()
+    assert "color-scheme:light}" in body
+    assert "background:#fff;color:#111" in body
