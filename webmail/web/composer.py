@@ -89,7 +89,7 @@ def _opened(request: HttpRequest, user: User, boxes: list[Mailbox]) -> HttpRespo
     """A new letter, an answer (``repondre``), or a draft taken up again (``brouillon``)."""
     draft: Message | None = None
     mailbox = box_of(request.GET.get("de", ""), boxes) or boxes[0]
-    text = DraftText(to=request.GET.get("a", ""))
+    text = DraftText()
     if wanted := request.GET.get("brouillon", ""):
         draft = access_draft(user, number(wanted))
         mailbox, text = draft.mailbox, draft_text(draft)

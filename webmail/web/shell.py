@@ -38,6 +38,8 @@ _FOLDER_ICONS = {
 }
 
 
+_USUALLY_EMPTY = frozenset({FolderRole.ARCHIVE, FolderRole.JUNK})
+
 P = ParamSpec("P")
 StaffView = Callable[Concatenate[HttpRequest, User, P], HttpResponse]
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
@@ -120,6 +122,8 @@ def _folder_links(box: Mailbox, current: str) -> tuple[FolderLink, ...]:
         FolderRole.DRAFTS: count_drafts(box),
         FolderRole.SENT: waiting_in_outbox(box),
     }
+    # No act puts anything there yet: an entry would promise what cannot be done.
+    shown = [role for role in FolderRole if role not in _USUALLY_EMPTY or role.value == current]
     return tuple(
         FolderLink(
             name=str(role.label),
@@ -128,5 +132,5 @@ def _folder_links(box: Mailbox, current: str) -> tuple[FolderLink, ...]:
             count=counts.get(role, 0),
             is_current=role.value == current,
         )
-        for role in FolderRole
+        for role in shown
     )

@@ -157,7 +157,9 @@ def test_letter_of_unannounced_size_needs_room_in_one_box_at_least(martin_box):
     ],
 )
 def test_authors_are_read_from_the_header_alone(head, authors):
-    assert len(gate.read_header(head).authors) == authors
+    header = gate.read_header(head)
+    assert header is not None
+    assert len(header.authors) == authors
 
 
 def test_header_that_goes_on_past_what_is_looked_at_is_not_judged():

@@ -63,7 +63,7 @@ def test_sweep_rings_what_is_due_and_nothing_else(martin_box, rung):
 
 
 def test_sweep_rings_a_row_once_in_a_while_however_often_it_runs(martin_box, monkeypatch):
-    rung = []
+    rung: list[int] = []
     monkeypatch.setattr(tasks, "ring_inbound", rung.append)
     monkeypatch.setattr(tasks._Sweep, "rung", {})
     inbound = spool(martin_box)

@@ -7,7 +7,7 @@ import re
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from tests.factories.letters import PETIT
+from tests.factories.letters import PETIT, receive
 from tests.factories.people import make_mailbox
 from tests.factories.visitors import browser_of
 from webmail.mailbox.reading import file_name
@@ -335,7 +335,8 @@ def test_stranger_neither_restores_nor_deletes(stranger, martin, martin_box):
 
 
 def test_first_empty_field_has_the_focus(martin, martin_box):
-    for address, name in ((COMPOSE, "to"), (f"{COMPOSE}?a={PETIT}", "body")):
+    answer = f"{COMPOSE}?repondre={receive(martin_box).pk}"
+    for address, name in ((COMPOSE, "to"), (answer, "body")):
         page = page_of(martin.get(address))
         assert re.findall(r'name="(\w+)"[^>]* autofocus', page) == [name]
 
