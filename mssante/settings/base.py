@@ -223,6 +223,8 @@ SMTP_LISTEN_PORT = 25
 MESSAGE_SIZE_LIMIT_IN = 35 * 1024 * 1024
 SMTP_RECIPIENT_LIMIT = 200
 SMTP_CONNECTION_LIMIT = 100  # Conversations with peers that showed a certificate.
+SMTP_PEER_CONNECTION_LIMIT = 20  # Of them, with one operator's certificate.
+SMTP_PEER_LETTERS_PER_MINUTE = 60_000  # From one operator's certificate.
 SMTP_STRANGER_LIMIT = 50  # Connections that have not: past it the oldest is cut.
 SMTP_STRANGER_SECONDS = 30  # Time to show one.
 SMTP_IDLE_SECONDS = 300  # RFC 5321 §4.5.3.2.7: five minutes between commands.
@@ -234,6 +236,7 @@ SPOOL_POISON_LIMIT = (
 MASTER_KEY_FILE = STATE_DIR / "master.key"
 BLOB_DIR = STATE_DIR / "blobs"
 SPOOL_DIR = STATE_DIR / "spool"
+INLINE_BYTES = 64 * 1024  # Content up to this size lies, encrypted, in its row instead of a file.
 MAILBOX_QUOTA_BYTES = 5 * 1024**3
 
 # Celery: only the bell; the rows are the queue
@@ -275,11 +278,13 @@ def sqlite_databases(state_dir: Path) -> dict[str, dict[str, Any]]:
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": state_dir / "mail.sqlite3",
+            "CONN_MAX_AGE": 60,
             "OPTIONS": SQLITE_OPTIONS,
         },
         "directory": {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": state_dir / "directory.sqlite3",
+            "CONN_MAX_AGE": 60,
             "OPTIONS": SQLITE_OPTIONS,
         },
     }

@@ -37,12 +37,13 @@ for _alias, _name in (("default", "mail"), ("directory", "directory")):
     # A file, not memory: the SMTP server and the workers of the flow tests are threads with
     # connections of their own.
     DATABASES[_alias]["TEST"] = {"NAME": STATE_DIR / f"test-{_name}.sqlite3"}
+    # Listeners are threads here: a connection kept for later would outlive its test.
+    DATABASES[_alias]["CONN_MAX_AGE"] = 0
     DATABASES[_alias]["OPTIONS"] = {
         **DATABASES[_alias]["OPTIONS"],
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;",
     }
 if _url := env_str("TEST_DATABASE_URL", ""):
-    # Listeners are threads here: a connection kept for later would outlive its test.
     DATABASES = {"default": {**database_from_url(_url), "CONN_MAX_AGE": 0}}
 
 INSTALLED_APPS = [*INSTALLED_APPS, "mssante.demo.apps.DemoConfig"]

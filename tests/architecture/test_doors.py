@@ -56,7 +56,7 @@ DOORS = (
         ("accounts/keyring.py",),
     ),
     Door("speaking SMTP", ("smtplib",), ("webmail/outbound/smtp.py",)),
-    Door("listening to SMTP", ("aiosmtpd", "smtpd"), ("webmail/inbound/smtpd.py",)),
+    Door("listening to SMTP", ("aiosmtpd", "smtpd"), ("webmail/inbound/engine.py",)),
     Door("mail outside the trust space", ("django.core.mail",)),
     Door("cleaning HTML", ("bleach",), ("webmail/mime/sanitize.py",)),
     Door(

@@ -12,7 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from tests.factories.letters import MARTIN, PETIT, make_letter
 from tests.factories.people import make_mailbox
 from tests.flows.inbound import process_all, spool_files
-from webmail.inbound.files import read_spool_file
+from webmail.inbound.files import read_spooled
 from webmail.inbound.smtpd import TrustSpaceSMTP
 from webmail.mailbox.reading import content_of, file_name, read_message, source_of, subject_of
 from webmail.models import Blob, InboundMessage, Message, SpoolState
@@ -86,7 +86,7 @@ def test_large_letter_full_of_dots_arrives_byte_for_byte(martin_box, practice):
     raw = make_letter(text=text)
     practice.sendmail(PETIT, [MARTIN], raw)
     inbound = InboundMessage.objects.get()
-    assert read_spool_file(inbound.name, inbound.wrapped_key) == raw
+    assert read_spooled(inbound) == raw
     process_all()
     assert source_of(Message.objects.get()).endswith(raw)
 
@@ -140,7 +140,7 @@ def test_nothing_a_letter_says_is_on_disk_or_in_a_log_in_the_clear(
 
     practice.sendmail(PETIT, [MARTIN, other.address], raw)
     inbound = InboundMessage.objects.get()
-    assert read_spool_file(inbound.name, inbound.wrapped_key) == raw
+    assert read_spooled(inbound) == raw
     assert_nothing_clear()
     process_all()
     assert Message.objects.count() == 2

@@ -9,7 +9,7 @@ from tests.factories.letters import MARTIN, PETIT
 from tests.flows.conftest import peer_context
 from tests.peers.wire import Wire
 from tests.webmail.inbound.test_datascan import FALSE_ENDINGS
-from webmail.inbound.files import read_spool_file
+from webmail.inbound.files import read_spooled
 from webmail.models import InboundMessage
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
@@ -60,7 +60,7 @@ def test_false_ending_never_makes_two_messages(listener, martin_box, context, cu
             # It is one message, with everything that was to be smuggled inside it.
             assert reply.startswith("250 2."), (ending, reply)
             assert len(stored) == 1, ending
-            assert b"smuggled" in read_spool_file(stored[0].name, stored[0].wrapped_key)
+            assert b"smuggled" in read_spooled(stored[0])
             assert wire.say("NOOP").startswith("250"), ending
 
 

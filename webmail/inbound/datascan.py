@@ -1,5 +1,5 @@
-"""The bytes of DATA, piece by piece: finds the end, undoes dot-stuffing, refuses bare CR and LF. It
-knows no socket.
+"""The bytes of DATA and BDAT, piece by piece: finds the end, undoes dot-stuffing, sees bare CR and
+LF. It knows no socket.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,6 @@ class DataScanner:
         self._buffer = bytearray(b"\r\n")
         self._is_first = True
         self.has_bare_line_end = False
-        self.size = 0
 
     def feed(self, chunk: bytes) -> Scanned:
         self._buffer += chunk
@@ -57,12 +56,40 @@ class DataScanner:
     def _clean(self, raw: bytes) -> bytes:
         if not raw:
             return b""
-        pairs = raw.count(b"\r\n")
-        if raw.count(b"\n") != pairs or raw.count(b"\r") != pairs:
+        if _has_bare_line_end(raw):
             self.has_bare_line_end = True
         content = raw.replace(b"\r\n.", b"\r\n")
         if self._is_first:
             self._is_first = False
             content = content[2:]
-        self.size += len(content)
         return content
+
+
+class ChunkScanner:
+    """The same watch over BDAT (RFC 3030 §3), whose pieces are the message itself: nothing is
+    stuffed, and a count says where each ends.
+    """
+
+    def __init__(self) -> None:
+        self._is_after_return = False
+        self._has_bare_line_end = False
+
+    def feed(self, chunk: bytes) -> None:
+        if not chunk:
+            return
+        # A CR at the end of a piece is judged with what follows it.
+        whole = b"\r" + chunk if self._is_after_return else chunk
+        self._is_after_return = whole.endswith(b"\r")
+        if _has_bare_line_end(whole[:-1] if self._is_after_return else whole):
+            self._has_bare_line_end = True
+
+    @property
+    def has_bare_line_end(self) -> bool:
+        """Of all that came so far, as if it were all."""
+        return self._has_bare_line_end or self._is_after_return
+
+
+def _has_bare_line_end(raw: bytes) -> bool:
+    # RFC 5321 §2.3.8: CR and LF only together.
+    pairs = raw.count(b"\r\n")
+    return raw.count(b"\n") != pairs or raw.count(b"\r") != pairs

@@ -1,34 +1,47 @@
-"""Puts a received message into one mailbox, once: blobs first, then every row in one transaction.
+"""Puts received messages into mailboxes, each once: contents are encrypted first, then every row of
+all of them is written in one transaction.
 
 A second run, or a copy the peer sent again, finds the first deposit by (mailbox, peer, Message-ID,
 digest) and adds nothing. It knows parsed values; it does not know how they came.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import IntegrityError, transaction
 
 from accounts.audit.events import Event
-from accounts.audit.record import record_event
+from accounts.audit.record import Entry, record_events
 from webmail.mailbox.changes import note_change
-from webmail.mailbox.filing import StoredPart, add_parts, add_people, find_thread, folder_of
+from webmail.mailbox.filing import Cited, StoredPart, find_threads, inboxes_of, parts_of, people_of
 from webmail.mailbox.reading import make_reading, text_of
 from webmail.mime.addresses import domain_of
 from webmail.mime.compose import received_header
 from webmail.mime.quoting import snippet
 from webmail.mime.sanitize import RULES_VERSION
 from webmail.mime.types import Address, ParsedMessage
-from webmail.models import Blob, FolderRole, Mailbox, Message, MessageState, RecipientKind
-from webmail.store.blobs import release_blob, write_blob
+from webmail.models import (
+    Attachment,
+    Folder,
+    Mailbox,
+    Message,
+    MessageState,
+    Recipient,
+    RecipientKind,
+    Thread,
+)
+from webmail.store.blobs import PreparedBlob, discard_blob, keep_blob, prepare_blob
 from webmail.store.sealed import content_hash, plain_address, seal_person, seal_text
 
+Key = tuple[int, str, str, str]  # Mailbox, peer, Message-ID, digest.
 _NULL_PEER = "<>"  # From outside, by a machine: no letter of our own house is the same one.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # No slots: what is derived is kept beside.
 class Arrival:
     """One message as it came through the gate, parsed once for all its mailboxes."""
 
@@ -42,69 +55,131 @@ class Arrival:
     is_local: bool
     spool_id: int
 
+    @cached_property
+    def digest(self) -> bytes:
+        return hashlib.sha256(self.raw).digest()
+
+    @cached_property
+    def reading(self) -> bytes:
+        """What pages show of it, made once for all its mailboxes."""
+        return make_reading(self.parsed).to_bytes()
+
 
 @dataclass(frozen=True, slots=True)
-class _Stored:
-    """What lies in blobs before the rows are written."""
+class Copy:
+    """One message for one mailbox."""
 
-    source: Blob
-    reading: Blob
-    parts: tuple[StoredPart, ...]
+    mailbox: Mailbox
+    arrival: Arrival
 
-    def blobs(self) -> list[Blob]:
-        return [self.source, self.reading, *(part.blob for part in self.parts)]
+    def key(self) -> Key:
+        """By what a second copy is recognised."""
+        digest = content_hash(self.mailbox, self.arrival.digest)
+        return self.mailbox.pk, _peer(self.arrival), self.arrival.parsed.message_id, digest
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What is encrypted, and on disk where it is large, before the rows are written."""
+
+    copy: Copy
+    digest: str
+    source: PreparedBlob
+    reading: PreparedBlob
+    parts: tuple[PreparedBlob, ...]
+
+    def blobs(self) -> list[PreparedBlob]:
+        return [self.source, self.reading, *self.parts]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Copies on their way in: those that lie there already, and those that are ready to be
+    written.
+    """
+
+    keys: tuple[Key, ...]
+    there: dict[Key, Message]
+    ready: dict[Key, _Prepared]
 
 
 def deposit_message(mailbox: Mailbox, arrival: Arrival) -> Message:
     """The message as it lies in ``mailbox``: newly deposited, or left there by an earlier run."""
-    digest = content_hash(mailbox, hashlib.sha256(arrival.raw).digest())
-    earlier = _find(mailbox, arrival, digest)
-    if earlier is not None:
-        return earlier
-    stored = _store(mailbox, arrival)
+    copies = [Copy(mailbox, arrival)]
+    try:
+        return _deposit(copies)
+    except IntegrityError:
+        # Another worker deposited the same message between our look and our insert.
+        return _deposit(copies)
+
+
+def _deposit(copies: Sequence[Copy]) -> Message:
+    batch = prepare_copies(copies)
     try:
         with transaction.atomic():
-            return _write_rows(mailbox, arrival, stored, digest)
-    except DatabaseError:
-        # Another worker deposited the same message between our look and our insert, or there is no
-        # deposit: either way nothing of ours stays behind, counted and without a message.
-        for blob in stored.blobs():
-            release_blob(blob)
-        earlier = _find(mailbox, arrival, digest)
-        if earlier is None:
-            raise
-        return earlier
+            return write_copies(batch)[0]
+    except BaseException:
+        discard_copies(batch)
+        raise
 
 
-def _find(mailbox: Mailbox, arrival: Arrival, digest: str) -> Message | None:
-    return Message.objects.filter(
-        mailbox=mailbox,
+def prepare_copies(copies: Sequence[Copy]) -> Batch:
+    """Look for earlier deposits and encrypt the others: slow work, done before the caller opens
+    its transaction.
+    """
+    keys = tuple(copy.key() for copy in copies)
+    there = _find(keys)
+    ready: dict[Key, _Prepared] = {}
+    batch = Batch(keys, there, ready)
+    try:
+        for key, copy in zip(keys, copies, strict=True):
+            if key not in there and key not in ready:
+                ready[key] = _prepare(copy, digest=key[-1])
+    except BaseException:
+        discard_copies(batch)
+        raise
+    return batch
+
+
+def write_copies(batch: Batch) -> list[Message]:
+    """Each copy as it lies in its mailbox, in the order given. Part of the caller's transaction.
+
+    Raises ``IntegrityError`` when another worker deposited one of them meanwhile: prepared once
+    more, it is found.
+    """
+    written = dict(zip(batch.ready, _write(list(batch.ready.values())), strict=True))
+    return [written.get(key) or batch.there[key] for key in batch.keys]
+
+
+def discard_copies(batch: Batch) -> None:
+    """The caller's transaction failed: nothing of ours stays behind."""
+    for one in batch.ready.values():
+        for blob in one.blobs():
+            discard_blob(blob)
+
+
+def _find(keys: Sequence[Key]) -> dict[Key, Message]:
+    found = Message.objects.filter(
         state=MessageState.RECEIVED,
-        peer=_peer(arrival),
-        rfc_message_id=arrival.parsed.message_id,
-        digest=digest,
-    ).first()
+        mailbox__in={key[0] for key in keys},
+        rfc_message_id__in={key[2] for key in keys},
+        digest__in={key[3] for key in keys},
+    )
+    return {(one.mailbox_id, one.peer, one.rfc_message_id, one.digest): one for one in found}
 
 
 def _peer(arrival: Arrival) -> str:
     return "" if arrival.is_local else domain_of(arrival.envelope_from)[:255] or _NULL_PEER
 
 
-def _store(mailbox: Mailbox, arrival: Arrival) -> _Stored:
-    parts = tuple(
-        StoredPart(
-            name=part.name,
-            content_type=part.declared_type,
-            size=part.size,
-            is_inline=part.inline,
-            blob=write_blob(mailbox, part.content),
-        )
-        for part in arrival.parsed.attachments
-    )
-    return _Stored(
-        source=write_blob(mailbox, _trace(mailbox, arrival) + arrival.raw),
-        reading=write_blob(mailbox, make_reading(arrival.parsed).to_bytes()),
-        parts=parts,
+def _prepare(copy: Copy, *, digest: str) -> _Prepared:
+    mailbox, arrival = copy.mailbox, copy.arrival
+    return _Prepared(
+        copy=copy,
+        digest=digest,
+        source=prepare_blob(mailbox, _trace(mailbox, arrival) + arrival.raw),
+        reading=prepare_blob(mailbox, arrival.reading),
+        parts=tuple(prepare_blob(mailbox, part.content) for part in arrival.parsed.attachments),
     )
 
 
@@ -123,15 +198,49 @@ def _trace(mailbox: Mailbox, arrival: Arrival) -> bytes:
     )
 
 
-def _write_rows(mailbox: Mailbox, arrival: Arrival, stored: _Stored, digest: str) -> Message:
+def _write(prepared: Sequence[_Prepared]) -> list[Message]:
+    """Every row of every copy, a statement for each table."""
+    if not prepared:
+        return []
+    mailboxes = {one.copy.mailbox.pk for one in prepared}
+    inboxes = inboxes_of(mailboxes)
+    threads = find_threads([_cited(one.copy) for one in prepared])
+    rows = [
+        _row(one, inboxes[one.copy.mailbox.pk], thread)
+        for one, thread in zip(prepared, threads, strict=True)
+    ]
+    messages = Message.objects.bulk_create(rows)
+    pairs = list(zip(messages, prepared, strict=True))
+    Recipient.objects.bulk_create(person for pair in pairs for person in _people(*pair))
+    Attachment.objects.bulk_create(part for pair in pairs for part in _parts(*pair))
+    for mailbox_id in sorted(mailboxes):  # Always in one order: two workers wait, and never lock.
+        _count(mailbox_id, prepared)
+    record_events(
+        Entry(
+            Event.MAILBOX_MESSAGE_DEPOSITED,
+            mailbox_id=one.copy.mailbox.pk,
+            message_id=message.pk,
+            detail={"spool": one.copy.arrival.spool_id},
+        )
+        for message, one in pairs
+    )
+    return messages
+
+
+def _cited(copy: Copy) -> Cited:
+    parsed = copy.arrival.parsed
+    message_ids = (parsed.in_reply_to, *reversed(parsed.references))
+    return Cited(copy.mailbox, parsed.message_id, message_ids)
+
+
+def _row(one: _Prepared, folder: Folder, thread: Thread) -> Message:
+    mailbox, arrival = one.copy.mailbox, one.copy.arrival
     parsed = arrival.parsed
     author = parsed.from_[0] if parsed.from_ else Address("", arrival.envelope_from)
-    files = [part for part in stored.parts if not part.is_inline]
-    used = stored.source.size + stored.reading.size + sum(part.size for part in stored.parts)
-    message = Message.objects.create(
+    return Message(
         mailbox=mailbox,
-        folder=folder_of(mailbox, FolderRole.INBOX),
-        thread=find_thread(mailbox, [parsed.in_reply_to, *reversed(parsed.references)]),
+        folder=folder,
+        thread=thread,
         state=MessageState.RECEIVED,
         rfc_message_id=parsed.message_id,
         in_reply_to=parsed.in_reply_to,
@@ -140,24 +249,36 @@ def _write_rows(mailbox: Mailbox, arrival: Arrival, stored: _Stored, digest: str
         at=arrival.received_at,
         from_address=plain_address(author.address)[:320],
         peer=_peer(arrival),
-        digest=digest,
+        digest=one.digest,
         size=len(arrival.raw),
-        attachment_count=len(files),
+        attachment_count=sum(not part.inline for part in parsed.attachments),
         sealed_from=seal_person(mailbox, author),
         sealed_subject=seal_text(mailbox, "subject", parsed.subject),
         sealed_snippet=seal_text(mailbox, "snippet", snippet(text_of(parsed))),
-        source=stored.source,
-        reading=stored.reading,
+        source=keep_blob(one.source),
+        reading=keep_blob(one.reading),
         reading_version=RULES_VERSION,
     )
-    add_people(message, RecipientKind.TO, parsed.to)
-    add_people(message, RecipientKind.CC, parsed.cc, first=len(parsed.to))
-    add_parts(message, stored.parts)
-    note_change(mailbox.pk, unread=1, used_bytes=used)
-    record_event(
-        Event.MAILBOX_MESSAGE_DEPOSITED,
-        mailbox_id=mailbox.pk,
-        message_id=message.pk,
-        detail={"spool": arrival.spool_id},
+
+
+def _people(message: Message, one: _Prepared) -> list[Recipient]:
+    parsed = one.copy.arrival.parsed
+    to = people_of(message, RecipientKind.TO, parsed.to)
+    return to + people_of(message, RecipientKind.CC, parsed.cc, first=len(to))
+
+
+def _parts(message: Message, one: _Prepared) -> list[Attachment]:
+    parts = zip(one.copy.arrival.parsed.attachments, one.parts, strict=True)
+    return parts_of(
+        message,
+        [
+            StoredPart(part.name, part.declared_type, part.size, part.inline, keep_blob(blob))
+            for part, blob in parts
+        ],
     )
-    return message
+
+
+def _count(mailbox_id: int, prepared: Sequence[_Prepared]) -> None:
+    ours = [one for one in prepared if one.copy.mailbox.pk == mailbox_id]
+    used = sum(blob.size for one in ours for blob in one.blobs())
+    note_change(mailbox_id, unread=len(ours), used_bytes=used)

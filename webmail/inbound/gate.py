@@ -107,16 +107,18 @@ def check_peer(certificate: bytes | None) -> Peer:
     return Peer(identity, snapshot.pk)
 
 
-def check_sender(peer: Peer, sender: str, size: int) -> None:
-    """Rows 10 and 11: the sender's domain belongs to this certificate; the announced size is within
-    our limit.
-    """
+def check_sender(peer: Peer, sender: str) -> None:
+    """Row 10: the sender's domain belongs to this certificate."""
     if sender != NULL_SENDER and not is_trusted(domain_of(sender), peer.identity):
         raise RefusedError(
             Reply(
                 550, "5.7.1", "sender domain not authorised for this certificate", "foreign_sender"
             )
         )
+
+
+def check_size(size: int) -> None:
+    """Row 11: the announced size is within our limit."""
     if size > settings.MESSAGE_SIZE_LIMIT_IN:
         raise too_big()
 

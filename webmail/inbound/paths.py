@@ -1,5 +1,6 @@
-"""The arguments of MAIL and RCPT: a path between angle brackets, then parameters. Text in, values
-out; what they mean and whether they are allowed is settled elsewhere.
+"""The arguments of MAIL, RCPT and BDAT: a path between angle brackets, then parameters; a size.
+
+Text in, values out; what they mean and whether they are allowed is settled elsewhere.
 """
 
 import re
@@ -10,6 +11,15 @@ _LONGEST: Final = 320
 _PATH: Final = re.compile(
     r"(?P<verb>FROM|TO):\s*<(?P<path>[^<>\s]*)>(?P<params>.*)\Z", re.IGNORECASE | re.DOTALL
 )
+_CHUNK_ARGUMENT: Final = re.compile(r"(?P<size>[0-9]{1,10})(?P<last> +LAST)?", re.IGNORECASE)
+
+
+def parse_chunk(arg: str | None) -> tuple[int | None, bool]:
+    """``size [LAST]`` (RFC 3030 §2) → bytes and whether they are the last; no size when it is not
+    of that form.
+    """
+    match = _CHUNK_ARGUMENT.fullmatch((arg or "").strip())
+    return (int(match["size"]), match["last"] is not None) if match else (None, False)
 
 
 def parse_path(arg: str | None, verb: str) -> tuple[str, dict[str, str]] | None:

@@ -1,5 +1,5 @@
-"""A message's way from the spool into its mailboxes: claim the row, parse, report or deposit, done;
-or retry; or set aside.
+"""Messages' way from the spool into their mailboxes: claim the rows, parse, report, deposit, done;
+or retry; or set aside. Several at a time, since what costs is the transaction.
 
 It decides among «done», «again later» and «an operator must look»; it does not know how to parse,
 file or track, and it never lets a message go before every mailbox has its copy.
@@ -7,73 +7,177 @@ file or track, and it never lets a message go before every mailbox has its copy.
 
 import logging
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import F, Q
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from accounts.audit.events import Event
 from accounts.audit.record import record_event
 from webmail import tracking
-from webmail.inbound.deposit import Arrival, deposit_message
-from webmail.inbound.files import read_spool_file, remove_spool_file
+from webmail.inbound.deposit import (
+    Arrival,
+    Copy,
+    discard_copies,
+    prepare_copies,
+    write_copies,
+)
+from webmail.inbound.files import read_spooled, remove_spool_file
 from webmail.inbound.reports import apply_report
 from webmail.leases import kept_lease
 from webmail.mime.parse import parse_message
+from webmail.mime.types import ParsedMessage
 from webmail.models import InboundMessage, InboundRecipient, SpoolState
 
 logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 60
+_MOST_AT_ONCE = 25
+_MOST_BYTES_AT_ONCE = 4 * 1024 * 1024
+
+
+class LeaseLostError(Exception):
+    """The claim went to another worker meanwhile; nothing of ours was written."""
 
 
 def process(inbound_id: int) -> None:
     """One attempt at one message. Does nothing when the row is not due, is another worker's, or is
     done.
     """
-    inbound = _claim(inbound_id)
-    if inbound is None:
-        return
-    try:
-        with kept_lease(InboundMessage.objects.filter(pk=inbound.pk), inbound.lease_token):
-            _deposit_everywhere(inbound)
-    except Exception as error:  # noqa: BLE001  (One of the three places that must survive anything: the message stays.)
-        _postpone(inbound, error)
-        return
-    _finish(inbound)
+    _process(_claim([inbound_id]))
 
 
-def _claim(inbound_id: int) -> InboundMessage | None:
+def process_due() -> None:
+    """Attempts at all that is due, many messages at a time, until nothing is."""
+    while names := _next_due():
+        _process(_claim(names))
+
+
+def has_due() -> bool:
+    return _due().exists()
+
+
+def _due() -> QuerySet[InboundMessage]:
     now = timezone.now()
-    token = secrets.token_hex(16)
-    changed = InboundMessage.objects.filter(
+    return InboundMessage.objects.filter(
         Q(state=SpoolState.WAITING, next_attempt_at__lte=now)
-        | Q(state=SpoolState.PROCESSING, lease_until__lt=now),
-        pk=inbound_id,
-    ).update(
-        state=SpoolState.PROCESSING,
-        attempts=F("attempts") + 1,
-        lease_token=token,
-        lease_until=now + timedelta(seconds=settings.LEASE_SECONDS),
+        | Q(state=SpoolState.PROCESSING, lease_until__lt=now)
     )
-    if changed != 1:
-        return None
-    inbound = InboundMessage.objects.get(pk=inbound_id)
-    if inbound.attempts > settings.SPOOL_POISON_LIMIT:
-        # Its workers died on it, without even an exception: it is not tried for ever.
-        _set_aside(inbound, "WorkerDied")
-        return None
-    return inbound
 
 
-def _deposit_everywhere(inbound: InboundMessage) -> None:
-    raw = read_spool_file(inbound.name, inbound.wrapped_key)
-    parsed = parse_message(raw)
-    arrival = Arrival(
+def _next_due() -> list[int]:
+    """The next messages to take together. One that was tried before comes alone: what may have
+    killed a worker must not take others with it.
+    """
+    batch: list[int] = []
+    size = 0
+    rows = _due().order_by("next_attempt_at", "pk").values_list("pk", "size", "attempts")
+    for pk, bytes_of_it, attempts in rows[:_MOST_AT_ONCE]:
+        size += bytes_of_it
+        if batch and (attempts or size > _MOST_BYTES_AT_ONCE):
+            break
+        batch.append(pk)
+        if attempts:
+            break
+    return batch
+
+
+def _claim(ids: Sequence[int]) -> list[InboundMessage]:
+    """Those of ``ids`` that are ours now, until the lease ends."""
+    token = secrets.token_hex(16)
+    until = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
+    changed = (
+        _due()
+        .filter(pk__in=ids)
+        .update(
+            state=SpoolState.PROCESSING,
+            attempts=F("attempts") + 1,
+            lease_token=token,
+            lease_until=until,
+        )
+    )
+    if not changed:
+        return []
+    claimed = []
+    for inbound in InboundMessage.objects.filter(pk__in=ids, lease_token=token).order_by("pk"):
+        if inbound.attempts > settings.SPOOL_POISON_LIMIT:
+            # Its workers died on it, without even an exception: it is not tried for ever.
+            _set_aside(inbound, "WorkerDied")
+        else:
+            claimed.append(inbound)
+    return claimed
+
+
+def _process(claimed: Sequence[InboundMessage]) -> None:
+    if not claimed:
+        return
+    rows = InboundMessage.objects.filter(pk__in=[one.pk for one in claimed])
+    with kept_lease(rows, claimed[0].lease_token):
+        try:
+            _deposit(claimed)
+        except Exception as error:  # noqa: BLE001  (One of the three places that must survive anything: the messages stay.)
+            if len(claimed) == 1 and not isinstance(error, IntegrityError):
+                _postpone(claimed[0], error)
+                return
+            # Something is wrong with one of them, or another worker had the same letter: each for
+            # itself.
+            for one in claimed:
+                _process_alone(one)
+
+
+def _process_alone(inbound: InboundMessage) -> None:
+    try:
+        _deposit([inbound])
+    except Exception as error:  # noqa: BLE001  (As above.)
+        _postpone(inbound, error)
+
+
+def _deposit(claimed: Sequence[InboundMessage]) -> None:
+    """Read, parse, encrypt; then report, deposit everywhere and done, in one transaction. The
+    spool's own copies go when it is committed.
+    """
+    arrivals = {inbound.pk: _arrival(inbound) for inbound in claimed}
+    recipients = list(
+        InboundRecipient.objects.filter(inbound__in=arrivals, deposited_at__isnull=True)
+        .select_related("mailbox", "delivery__message")
+        .order_by("inbound", "pk")
+    )
+    batch = prepare_copies([Copy(one.mailbox, arrivals[one.inbound_id]) for one in recipients])
+    try:
+        with transaction.atomic():
+            for inbound in claimed:
+                if _is_report(arrivals[inbound.pk].parsed):
+                    apply_report(arrivals[inbound.pk].raw, peer_dn=inbound.peer_dn)
+            write_copies(batch)
+            for recipient in recipients:
+                if recipient.delivery is not None:
+                    tracking.note_delivered(recipient.delivery)
+            InboundRecipient.objects.filter(pk__in=[one.pk for one in recipients]).update(
+                deposited_at=timezone.now()
+            )
+            _finish(claimed)
+    except BaseException:
+        discard_copies(batch)
+        raise
+
+
+def _is_report(parsed: ParsedMessage) -> bool:
+    """By its header, so that no other letter is read twice."""
+    return any(
+        name.lower() == "content-type" and "report" in value.lower()
+        for name, value in parsed.headers
+    )
+
+
+def _arrival(inbound: InboundMessage) -> Arrival:
+    raw = read_spooled(inbound)
+    return Arrival(
         raw=raw,
-        parsed=parsed,
+        parsed=parse_message(raw),
         received_at=inbound.received_at,
         envelope_from=inbound.envelope_from,
         peer_host=inbound.peer_host,
@@ -82,29 +186,24 @@ def _deposit_everywhere(inbound: InboundMessage) -> None:
         is_local=not inbound.peer_dn,
         spool_id=inbound.pk,
     )
-    apply_report(raw, peer_dn=inbound.peer_dn)
-    waiting = inbound.recipients.filter(deposited_at__isnull=True)
-    for recipient in waiting.select_related("mailbox", "delivery__message"):
-        _deposit_one(recipient, arrival)
 
 
-def _deposit_one(recipient: InboundRecipient, arrival: Arrival) -> None:
-    prepared = deposit_message(recipient.mailbox, arrival)
-    with transaction.atomic():
-        changed = InboundRecipient.objects.filter(
-            pk=recipient.pk, deposited_at__isnull=True
-        ).update(deposited_at=timezone.now(), deposited=prepared)
-        if changed == 1 and recipient.delivery is not None:
-            tracking.note_delivered(recipient.delivery)
-
-
-def _finish(inbound: InboundMessage) -> None:
-    """Every mailbox has its copy, committed: the spool's own may go."""
+def _finish(claimed: Sequence[InboundMessage]) -> None:
+    """Every mailbox has its copy. Raises ``LeaseLostError`` when one of them is another worker's by
+    now, who deposits it as well as we do.
+    """
     changed = InboundMessage.objects.filter(
-        pk=inbound.pk, state=SpoolState.PROCESSING, lease_token=inbound.lease_token
-    ).update(state=SpoolState.DONE, lease_token="", lease_until=None, next_attempt_at=None)
-    if changed == 1:
-        remove_spool_file(inbound.name)
+        pk__in=[one.pk for one in claimed],
+        state=SpoolState.PROCESSING,
+        lease_token=claimed[0].lease_token,
+    ).update(
+        state=SpoolState.DONE, content=b"", lease_token="", lease_until=None, next_attempt_at=None
+    )
+    if changed != len(claimed):
+        raise LeaseLostError
+    for inbound in claimed:
+        if not inbound.content:
+            transaction.on_commit(partial(remove_spool_file, inbound.name))
 
 
 def _postpone(inbound: InboundMessage, error: Exception) -> None:

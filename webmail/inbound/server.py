@@ -5,6 +5,10 @@ import logging
 
 from django.conf import settings
 
+from webmail.inbound.committer import Committer
+from webmail.inbound.engine import Engine
+from webmail.inbound.hands import Hands
+from webmail.inbound.limits import PeerLimits
 from webmail.inbound.smtpd import TrustSpaceSMTP
 
 logger = logging.getLogger(__name__)
@@ -20,8 +24,9 @@ class Listener:
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
-        self._strangers: dict[TrustSpaceSMTP, None] = {}  # In the order they came.
-        self._peers: set[TrustSpaceSMTP] = set()
+        self._strangers: dict[Engine, None] = {}  # In the order they came.
+        self._hands, self._limits = Hands(), PeerLimits()
+        self._committer = Committer()
         self._server: asyncio.Server | None = None
 
     async def start(self) -> int:
@@ -35,11 +40,20 @@ class Listener:
         return port
 
     async def stop(self) -> None:
+        """Listen no longer; what was handed over is committed."""
         if self._server is not None:
             self._server.close()
+        self._committer.stop()
+        self._hands.stop()
 
     def _conversation(self) -> TrustSpaceSMTP:
-        conversation = TrustSpaceSMTP(on_certificate=self._admit, on_close=self._forget)
+        conversation = TrustSpaceSMTP(
+            hands=self._hands,
+            committer=self._committer,
+            limits=self._limits,
+            on_certificate=self._forget,
+            on_close=self._forget,
+        )
         if len(self._strangers) >= settings.SMTP_STRANGER_LIMIT:
             oldest = next(iter(self._strangers))
             self._forget(oldest)
@@ -49,17 +63,9 @@ class Listener:
         self._strangers[conversation] = None
         return conversation
 
-    def _admit(self, conversation: TrustSpaceSMTP) -> bool:
-        """A stranger showed a certificate of the trust space: whether there is room for a peer."""
+    def _forget(self, conversation: Engine) -> None:
+        """It is no stranger any more, or no connection."""
         self._strangers.pop(conversation, None)
-        if len(self._peers) >= settings.SMTP_CONNECTION_LIMIT:
-            return False
-        self._peers.add(conversation)
-        return True
-
-    def _forget(self, conversation: TrustSpaceSMTP) -> None:
-        self._strangers.pop(conversation, None)
-        self._peers.discard(conversation)
 
 
 async def serve_until(stop: asyncio.Event, host: str, port: int) -> None:

@@ -7,14 +7,15 @@ message arrived or what it says.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from accounts.audit.events import Event
-from accounts.audit.record import record_event
-from webmail.inbound.files import SpoolFile
-from webmail.inbound.tasks import ring_inbound
+from accounts.audit.record import Entry, record_events
+from webmail.inbound.files import SpoolFile, sync_names
+from webmail.inbound.tasks import ring_spool
 from webmail.mime.addresses import domain_of
 from webmail.models import Delivery, InboundMessage, InboundRecipient, Mailbox
 from webmail.store.sealed import plain_address
@@ -38,6 +39,15 @@ class SpoolRecipient:
     delivery: Delivery | None = None  # Of the sending box, when it is ours.
 
 
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """One message, ready for its rows."""
+
+    file: SpoolFile
+    origin: Origin
+    recipients: Sequence[SpoolRecipient]
+
+
 def commit_to_spool(
     file: SpoolFile, origin: Origin, recipients: Sequence[SpoolRecipient]
 ) -> InboundMessage:
@@ -50,11 +60,22 @@ def commit_to_spool(
     ``abandon_file`` when that transaction fails.
     """
     try:
-        file.seal()
-        return _write_rows(file, origin, recipients)
+        return commit_all([Handover(file, origin, recipients)])[0]
     except BaseException:
         abandon_file(file)
         raise
+
+
+def commit_all(handovers: Sequence[Handover]) -> list[InboundMessage]:
+    """Seal and commit several messages in one transaction: all of them are ours, or none.
+
+    Raises as ``commit_to_spool`` does, but leaves the files to the caller, who may try again.
+    """
+    for handover in handovers:
+        handover.file.seal()
+    if any(handover.file.is_file for handover in handovers):
+        sync_names()
+    return _write_rows(handovers)
 
 
 def abandon_file(file: SpoolFile) -> None:
@@ -63,6 +84,8 @@ def abandon_file(file: SpoolFile) -> None:
     A commit whose answer was lost may have happened all the same: while a row holds the file, or
     nobody can tell, it stays. An orphan harms nobody; a row without its file is a lost letter.
     """
+    if not file.is_file:
+        return
     try:
         is_held = InboundMessage.objects.filter(name=file.name).exists()
     except DatabaseError:
@@ -71,48 +94,58 @@ def abandon_file(file: SpoolFile) -> None:
         file.discard()
 
 
-def _write_rows(
-    file: SpoolFile, origin: Origin, recipients: Sequence[SpoolRecipient]
-) -> InboundMessage:
+def _write_rows(handovers: Sequence[Handover]) -> list[InboundMessage]:
+    now = timezone.now()
     with transaction.atomic():
-        now = timezone.now()
-        inbound = InboundMessage.objects.create(
-            name=file.name,
-            wrapped_key=file.wrapped_key,
-            size=file.size,
-            received_at=now,
-            next_attempt_at=now,
-            envelope_from=plain_address(origin.envelope_from),
-            peer_host=origin.peer_host,
-            peer_name=origin.peer_name,
-            peer_dn=origin.peer_dn,
-            tls_version=origin.tls_version,
-            whitelist_version=origin.whitelist_version,
-        )
+        messages = InboundMessage.objects.bulk_create(_row(one, now) for one in handovers)
+        pairs = list(zip(messages, handovers, strict=True))
         InboundRecipient.objects.bulk_create(
-            InboundRecipient(inbound=inbound, mailbox=one.mailbox, delivery=one.delivery)
-            for one in recipients
+            InboundRecipient(inbound=message, mailbox=one.mailbox, delivery=one.delivery)
+            for message, handover in pairs
+            for one in handover.recipients
         )
-        record_event(
-            Event.INBOUND_MESSAGE_ACCEPTED,
-            detail={
-                "spool": inbound.pk,
-                "domain": domain_of(origin.envelope_from),
-                "peer_dn": origin.peer_dn,
-                "tls": origin.tls_version,
-                "whitelist": origin.whitelist_version,
-                "size": file.size,
-                "recipients": len(recipients),
-            },
-        )
-        inbound_id = inbound.pk
-        transaction.on_commit(lambda: ring_inbound(inbound_id))
-    return inbound
+        record_events(_event(message, handover) for message, handover in pairs)
+        transaction.on_commit(ring_spool)
+    return messages
+
+
+def _row(handover: Handover, now: datetime) -> InboundMessage:
+    file, origin = handover.file, handover.origin
+    return InboundMessage(
+        name=file.name,
+        content=file.content,
+        wrapped_key=file.wrapped_key,
+        size=file.size,
+        received_at=now,
+        next_attempt_at=now,
+        envelope_from=plain_address(origin.envelope_from),
+        peer_host=origin.peer_host,
+        peer_name=origin.peer_name,
+        peer_dn=origin.peer_dn,
+        tls_version=origin.tls_version,
+        whitelist_version=origin.whitelist_version,
+    )
+
+
+def _event(message: InboundMessage, handover: Handover) -> Entry:
+    origin = handover.origin
+    return Entry(
+        Event.INBOUND_MESSAGE_ACCEPTED,
+        detail={
+            "spool": message.pk,
+            "domain": domain_of(origin.envelope_from),
+            "peer_dn": origin.peer_dn,
+            "tls": origin.tls_version,
+            "whitelist": origin.whitelist_version,
+            "size": message.size,
+            "recipients": len(handover.recipients),
+        },
+    )
 
 
 def prepare_content(content: bytes) -> SpoolFile:
-    """A message from our own house, sealed in the spool. Slow work, done before the caller opens
-    its transaction.
+    """A message from our own house, sealed. Slow work, done before the caller opens its
+    transaction.
     """
     file = SpoolFile()
     try:

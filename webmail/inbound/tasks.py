@@ -1,42 +1,39 @@
-"""The bell of the incoming road: Celery tasks that take an id, and the sweep that finds rows the
-bell forgot.
+"""The bell of the incoming road: a Celery task that takes what is due, and the sweep that rings for
+rows the bell forgot.
 
-It knows ids and due times; what happens to a message is ``pipeline``'s business.
+It knows that something is due; what happens to a message is ``pipeline``'s business.
 """
 
 import logging
 import time
 from datetime import datetime, timedelta
-from typing import ClassVar
 
 from celery import shared_task
-from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from webmail.inbound.files import remove_spool_file, spool_files_before
-from webmail.inbound.pipeline import process
-from webmail.models import InboundMessage, SpoolState
+from webmail.inbound.pipeline import has_due, process_due
+from webmail.models import InboundMessage
 
 logger = logging.getLogger(__name__)
 
-_SWEEP_LIMIT = 500
-_RING_AGAIN_SECONDS = 30
+_RING_AGAIN_SECONDS = 10
 _CLEAN_SECONDS = 3600
 _ORPHAN_AGE = timedelta(days=1)
 
 
-def ring_inbound(inbound_id: int) -> None:
-    """Wake a worker. A bell that cannot ring loses nothing: the sweep finds the row."""
+def ring_spool() -> None:
+    """Wake a worker. A bell that cannot ring loses nothing: the sweep finds the rows."""
     try:
-        process_inbound.apply_async((inbound_id,), retry=False)
+        drain_spool.apply_async(retry=False)
     except (OperationalError, OSError) as error:
         logger.warning("event=bell_failed queue=inbound error=%s", type(error).__name__)
 
 
-@shared_task(name="webmail.process_inbound")
-def process_inbound(inbound_id: int) -> None:
-    process(inbound_id)
+@shared_task(name="webmail.drain_spool")
+def drain_spool() -> None:
+    process_due()
 
 
 class _Sweep:
@@ -44,27 +41,22 @@ class _Sweep:
     one row would only fill the queue of bells.
     """
 
-    rung: ClassVar[dict[int, float]] = {}
+    rung_at: float | None = None
     cleaned_at: float | None = None
 
 
 def sweep_spool() -> None:
-    """Ring every row that is due: new ones whose bell was lost, retries, and those whose worker
-    died. Each at most once in a while, however long the workers take.
+    """Ring when something is due: new rows whose bell was lost, retries, and those whose worker
+    died. Once in a while only, however long the workers take.
     """
-    now, clock = timezone.now(), time.monotonic()
-    _Sweep.rung = {pk: at for pk, at in _Sweep.rung.items() if clock - at < _RING_AGAIN_SECONDS}
-    due = InboundMessage.objects.filter(
-        Q(state=SpoolState.WAITING, next_attempt_at__lte=now)
-        | Q(state=SpoolState.PROCESSING, lease_until__lt=now)
-    )
-    for inbound_id in due.order_by("pk").values_list("pk", flat=True)[:_SWEEP_LIMIT]:
-        if inbound_id not in _Sweep.rung:
-            _Sweep.rung[inbound_id] = clock
-            ring_inbound(inbound_id)
+    clock = time.monotonic()
+    is_quiet = _Sweep.rung_at is None or clock - _Sweep.rung_at > _RING_AGAIN_SECONDS
+    if is_quiet and has_due():
+        _Sweep.rung_at = clock
+        ring_spool()
     if _Sweep.cleaned_at is None or clock - _Sweep.cleaned_at > _CLEAN_SECONDS:
         _Sweep.cleaned_at = clock
-        _remove_orphans(now)
+        _remove_orphans(timezone.now())
 
 
 def _remove_orphans(now: datetime) -> None:

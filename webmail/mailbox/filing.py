@@ -2,8 +2,12 @@
 counters. Rows in a transaction of the caller's; it reads no bytes and asks for no permission.
 """
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
 
 from accounts.audit.events import Event
 from accounts.audit.record import record_event
@@ -24,6 +28,7 @@ from webmail.models import (
 from webmail.store.sealed import plain_address, seal_person, seal_text
 
 _LONGEST_TYPE = 120
+_NEWEST = sys.maxsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +64,72 @@ def find_thread(mailbox: Mailbox, message_ids: Iterable[str]) -> Thread:
     return Thread.objects.create(mailbox=mailbox)
 
 
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """A letter that looks for its conversation: its own identifier and those it cites."""
+
+    mailbox: Mailbox
+    message_id: str
+    cited: tuple[str, ...]
+
+
+def find_threads(letters: Sequence[Cited]) -> list[Thread]:
+    """``find_thread`` for many letters; one that cites another of them joins it."""
+    known = _known_threads(letters)
+    threads: list[Thread] = []
+    new: list[Thread] = []
+    for letter in letters:
+        box = letter.mailbox.pk
+        found = [known[box, cited] for cited in letter.cited if (box, cited) in known]
+        if found:
+            thread = max(found, key=lambda one: one[:2])[2]
+        else:
+            thread = Thread(mailbox=letter.mailbox)
+            new.append(thread)
+        threads.append(thread)
+        if letter.message_id:
+            # The newest of all, for the letters that follow.
+            known[box, letter.message_id] = (timezone.now(), _NEWEST, thread)
+    Thread.objects.bulk_create(new)
+    return threads
+
+
+def _known_threads(
+    letters: Sequence[Cited],
+) -> dict[tuple[int, str], tuple[datetime, int, Thread]]:
+    """(box, identifier) → when it came, its row, and its conversation; the newest of each."""
+    cited = {one for letter in letters for one in letter.cited if one}
+    if not cited:
+        return {}
+    related = Message.objects.filter(
+        mailbox__in={letter.mailbox.pk for letter in letters},
+        rfc_message_id__in=cited,
+        thread__isnull=False,
+    ).select_related("thread")
+    return {
+        (one.mailbox_id, one.rfc_message_id): (one.at, one.pk, one.thread)
+        for one in related.order_by("at", "pk")
+        if one.thread is not None
+    }
+
+
+def inboxes_of(mailbox_ids: Collection[int]) -> dict[int, Folder]:
+    """Each box's folder of what comes in."""
+    folders = Folder.objects.filter(mailbox__in=mailbox_ids, role=FolderRole.INBOX)
+    return {folder.mailbox_id: folder for folder in folders}
+
+
 def add_people(
     message: Message, kind: RecipientKind, people: Sequence[Address], *, first: int = 0
 ) -> None:
-    Recipient.objects.bulk_create(
+    Recipient.objects.bulk_create(people_of(message, kind, people, first=first))
+
+
+def people_of(
+    message: Message, kind: RecipientKind, people: Sequence[Address], *, first: int = 0
+) -> list[Recipient]:
+    """Rows that are yet to be written."""
+    return [
         Recipient(
             message=message,
             kind=kind,
@@ -71,11 +138,16 @@ def add_people(
             sealed_person=seal_person(message.mailbox, person),
         )
         for number, person in enumerate(people)
-    )
+    ]
 
 
 def add_parts(message: Message, parts: Sequence[StoredPart], *, first: int = 0) -> None:
-    Attachment.objects.bulk_create(
+    Attachment.objects.bulk_create(parts_of(message, parts, first=first))
+
+
+def parts_of(message: Message, parts: Sequence[StoredPart], *, first: int = 0) -> list[Attachment]:
+    """Rows that are yet to be written."""
+    return [
         Attachment(
             message=message,
             position=first + number,
@@ -86,7 +158,7 @@ def add_parts(message: Message, parts: Sequence[StoredPart], *, first: int = 0) 
             blob=part.blob,
         )
         for number, part in enumerate(parts)
-    )
+    ]
 
 
 def note_reading(message: Message, actor: User) -> None:

@@ -13,11 +13,14 @@ LONGEST_MESSAGE_ID = 998  # RFC 5322 §2.1.1: a line is no longer.
 
 
 class Blob(models.Model):
-    """One distinct content under one mailbox's key, encrypted in the storage ``blobs``."""
+    """One distinct content under one mailbox's key, encrypted: in the row when it is small, else in
+    the storage ``blobs``.
+    """
 
     mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="blobs")
     content_hash = models.CharField(max_length=64)  # Keyed: it tells nothing to whom has no key.
-    name = models.CharField(max_length=100, unique=True)  # In the storage.
+    name = models.CharField(max_length=100, unique=True)  # In the storage, and bound to the frames.
+    content = models.BinaryField(default=bytes)  # Encrypted frames; empty: they lie in the storage.
     size = models.BigIntegerField()  # Bytes of the content.
     references = models.PositiveIntegerField(default=0)
 

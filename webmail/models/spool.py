@@ -8,7 +8,6 @@ from django.utils.translation import gettext_lazy as _
 
 from webmail.models.deliveries import Delivery
 from webmail.models.mailboxes import Mailbox
-from webmail.models.messages import Message
 
 
 class SpoolState(models.TextChoices):
@@ -19,7 +18,9 @@ class SpoolState(models.TextChoices):
 
 
 class InboundMessage(models.Model):
-    name = models.CharField(max_length=40, unique=True)  # Of the file in the spool folder.
+    name = models.CharField(max_length=40, unique=True)  # Of the file in the spool folder, if any.
+    # Encrypted frames of a small message; empty: they lie in the file.
+    content = models.BinaryField(default=bytes, editable=False)
     wrapped_key = models.BinaryField(editable=False)  # The file's own key, under the master key.
     size = models.BigIntegerField(_("size"))
     state = models.CharField(
@@ -59,9 +60,6 @@ class InboundRecipient(models.Model):
     inbound = models.ForeignKey(InboundMessage, on_delete=models.CASCADE, related_name="recipients")
     mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="+")
     deposited_at = models.DateTimeField(null=True, blank=True)
-    deposited = models.ForeignKey(
-        Message, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
     # A letter from one of our own boxes: the delivery that waits for the word that it lies there.
     delivery = models.ForeignKey(
         Delivery, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"

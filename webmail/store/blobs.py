@@ -1,18 +1,20 @@
-"""Contents of a mailbox, encrypted under its key, kept once each. Bytes in, a ``Blob`` row out, and
-back.
+"""Content at rest: encrypted frames, one row per distinct content and mailbox, counted by the rows
+that point at it. Small content lies in its row, larger content in the storage.
 
-A content is on disk before its row is written, so a committed row always has its file; a file whose
-row was never committed is left for the store's audit. It does not know what a content is or who may
-see it.
+Bytes go in and come out; it does not know whether they are a letter, a file, or a page derived from
+them, nor who may see them.
 """
 
 import hashlib
+import io
 import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import storages
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 
 from webmail.models import Blob, Mailbox
@@ -20,6 +22,27 @@ from webmail.store.frames import DamagedContentError, decode_frames, encode_fram
 from webmail.store.sealed import content_hash, mailbox_key
 
 _PIECE = 1024 * 1024
+# One statement, so that two writers of one content end with one row, whoever comes first.
+_COUNT_OR_INSERT = """
+INSERT INTO webmail_blob (mailbox_id, content_hash, name, content, size, "references")
+VALUES (%s, %s, %s, %s, %s, 1)
+ON CONFLICT (mailbox_id, content_hash)
+DO UPDATE SET "references" = webmail_blob."references" + 1
+RETURNING id, name
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedBlob:
+    """Content that is encrypted and, when it is large, on disk already: all that is slow is done.
+    ``keep_blob`` makes it a row, ``discard_blob`` undoes it.
+    """
+
+    mailbox: Mailbox
+    content_hash: str
+    name: str
+    frames: bytes  # Empty when they lie in the storage.
+    size: int
 
 
 class _EncryptedFile(File[bytes]):
@@ -39,13 +62,20 @@ class _EncryptedFile(File[bytes]):
 def write_blob(mailbox: Mailbox, content: bytes) -> Blob:
     """Store ``content``, or find the row that holds it; the row is counted once more.
 
-    Durable when it returns, apart from the caller's own commit. The file is written outside any
-    lock of the caller when called before its transaction; two writers of one content end with one
-    row.
+    Durable when it returns, apart from the caller's own commit.
     """
-    hashed = content_hash(mailbox, hashlib.sha256(content).digest())
-    if _count_again(mailbox, hashed):
-        return Blob.objects.get(mailbox=mailbox, content_hash=hashed)
+    prepared = prepare_blob(mailbox, content)
+    try:
+        return keep_blob(prepared)
+    except BaseException:
+        discard_blob(prepared)
+        raise
+
+
+def prepare_blob(mailbox: Mailbox, content: bytes) -> PreparedBlob:
+    """Encrypt ``content``; a large one is on disk when this returns. Call it before opening a
+    transaction: encryption and fsync must not hold the database.
+    """
     name = _new_name()
     frames = encode_frames(
         (content[i : i + _PIECE] for i in range(0, len(content), _PIECE)),
@@ -53,19 +83,59 @@ def write_blob(mailbox: Mailbox, content: bytes) -> Blob:
         name.encode(),
         compress=True,
     )
+    hashed = content_hash(mailbox, hashlib.sha256(content).digest())
+    if len(content) <= settings.INLINE_BYTES:
+        return PreparedBlob(mailbox, hashed, name, b"".join(frames), len(content))
     saved = storages["blobs"].save(name, _EncryptedFile(frames, name))
-    with transaction.atomic():
-        # Locked, so that it is not released between being found and being counted.
-        blob, is_new = Blob.objects.select_for_update().get_or_create(
-            mailbox=mailbox,
-            content_hash=hashed,
-            defaults={"name": saved, "size": len(content), "references": 1},
-        )
-        if not is_new:
-            _count_again(mailbox, hashed)
-    if not is_new:
-        storages["blobs"].delete(saved)
+    return PreparedBlob(mailbox, hashed, saved, b"", len(content))
+
+
+def keep_blob(prepared: PreparedBlob) -> Blob:
+    """The row that holds the content, counted once more; part of the caller's transaction when
+    there is one.
+    """
+    mailbox = prepared.mailbox
+    row: tuple[int | str | bytes, ...] = (
+        mailbox.pk,
+        prepared.content_hash,
+        prepared.name,
+        prepared.frames,
+        prepared.size,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT_OR_INSERT, row)
+        pk, name = cursor.fetchone()
+    if name != prepared.name:
+        # The content was there: ours is one too many, once that is certain.
+        transaction.on_commit(lambda: _delete_file(prepared))
+        return Blob.objects.get(pk=pk)
+    blob = Blob(
+        pk=pk,
+        mailbox=mailbox,
+        content_hash=prepared.content_hash,
+        name=name,
+        content=prepared.frames,
+        size=prepared.size,
+        references=1,
+    )
+    blob._state.adding = False  # noqa: SLF001  (The row exists; Django has no public way to say so.)
     return blob
+
+
+def discard_blob(prepared: PreparedBlob) -> None:
+    """Undo ``prepare_blob`` when the transaction that was to keep it failed.
+
+    A commit whose answer was lost may have happened all the same: while a row holds the file, or
+    nobody can tell, it stays.
+    """
+    if prepared.frames:
+        return
+    try:
+        is_held = Blob.objects.filter(name=prepared.name).exists()
+    except DatabaseError:
+        return
+    if not is_held:
+        _delete_file(prepared)
 
 
 def read_blob(blob: Blob, mailbox: Mailbox) -> bytes:
@@ -77,12 +147,16 @@ def read_blob(blob: Blob, mailbox: Mailbox) -> bytes:
 
 def iter_blob(blob: Blob, mailbox: Mailbox) -> Iterator[bytes]:
     """The content frame by frame, in constant memory. Raises as ``read_blob`` does."""
+    key, context = mailbox_key(mailbox), blob.name.encode()
+    if blob.content:
+        yield from decode_frames(io.BytesIO(blob.content), key, context)
+        return
     try:
         opened = storages["blobs"].open(blob.name)
     except FileNotFoundError:
         raise DamagedContentError("the content is not in the storage") from None
     with opened as file:
-        yield from decode_frames(file, mailbox_key(mailbox), blob.name.encode())
+        yield from decode_frames(file, key, context)
 
 
 def release_blob(blob: Blob) -> None:
@@ -97,9 +171,9 @@ def release_blob(blob: Blob) -> None:
             transaction.on_commit(lambda: storages["blobs"].delete(name))
 
 
-def _count_again(mailbox: Mailbox, hashed: str) -> bool:
-    found = Blob.objects.filter(mailbox=mailbox, content_hash=hashed, references__gt=0)
-    return found.update(references=F("references") + 1) == 1
+def _delete_file(prepared: PreparedBlob) -> None:
+    if not prepared.frames:
+        storages["blobs"].delete(prepared.name)
 
 
 def _new_name() -> str:

@@ -11,7 +11,7 @@ from tests.factories.people import make_mailbox
 from tests.factories.spooled import make_delivery, make_due, spool
 from webmail.inbound import pipeline
 from webmail.inbound.deposit import deposit_message
-from webmail.inbound.files import read_spool_file
+from webmail.inbound.files import read_spooled
 from webmail.inbound.pipeline import process
 from webmail.mime.parse import parse_message
 from webmail.models import DeliveryState, InboundMessage, Message, SpoolState
@@ -91,7 +91,7 @@ def test_poisonous_message_is_set_aside_and_stays_readable(
         run(make_due(inbound))
     assert (inbound.state, inbound.problem) == (SpoolState.SET_ASIDE, "Trouble")
     assert inbound.attempts == settings.SPOOL_POISON_LIMIT
-    assert read_spool_file(inbound.name, inbound.wrapped_key) == raw
+    assert read_spooled(inbound) == raw
     assert AuditEvent.objects.filter(event="inbound:message:set_aside").count() == 1
     assert run(make_due(inbound)).attempts == settings.SPOOL_POISON_LIMIT
     assert not Message.objects.exists()
@@ -137,7 +137,7 @@ def test_message_its_workers_die_on_is_set_aside(martin_box, settings):
     )
     assert run(inbound).state == SpoolState.SET_ASIDE
     assert inbound.problem == "WorkerDied"
-    assert read_spool_file(inbound.name, inbound.wrapped_key)
+    assert read_spooled(inbound)
 
 
 def test_worker_that_lost_its_lease_leaves_row_and_file_to_the_other(

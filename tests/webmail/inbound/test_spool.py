@@ -7,7 +7,7 @@ from accounts.audit.models import AuditEvent
 from tests.factories.letters import make_letter
 from tests.factories.spooled import PEER_DN, spool
 from webmail.inbound import spool as room
-from webmail.inbound.files import SpoolFile, read_spool_file
+from webmail.inbound.files import SpoolFile, read_spooled
 from webmail.inbound.spool import Origin, SpoolRecipient, commit_to_spool, prepare_content
 from webmail.models import InboundMessage, SpoolState
 
@@ -24,7 +24,7 @@ def rung(monkeypatch):
 def test_row_and_file_tell_the_whole_story(martin_box):
     raw = make_letter()
     inbound = spool(martin_box, raw=raw)
-    assert read_spool_file(inbound.name, inbound.wrapped_key) == raw
+    assert read_spooled(inbound) == raw
     assert (inbound.state, inbound.size, inbound.peer_dn) == (
         SpoolState.WAITING,
         len(raw),

@@ -4,7 +4,7 @@ import pytest
 
 from tests.factories.letters import PETIT
 from tests.factories.outbox import make_delivery
-from webmail.inbound.files import read_spool_file
+from webmail.inbound.files import read_spooled
 from webmail.inbound.tasks import process_inbound
 from webmail.mailbox.reading import author_of, read_message, subject_of
 from webmail.mime.reports import parse_report
@@ -28,7 +28,7 @@ def told(delivery):
     inbound = InboundMessage.objects.get()
     assert inbound.envelope_from == ""
     assert inbound.recipients.get().mailbox == delivery.message.mailbox
-    return read_spool_file(inbound.name, inbound.wrapped_key)
+    return read_spooled(inbound)
 
 
 @pytest.fixture
