@@ -11,7 +11,13 @@ import threading
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init, worker_ready, worker_shutting_down
+from celery.signals import (
+    setup_logging,
+    worker_init,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
@@ -49,7 +55,17 @@ def _start_sweeper(**_kwargs: Any) -> None:
 
 @worker_shutting_down.connect
 def _stop_sweeper(**_kwargs: Any) -> None:
+    from webmail.outbound.delivery import closing  # noqa: PLC0415  (Django must be set up first.)
+
     _stop.set()
+    closing.set()
+
+
+@worker_shutdown.connect
+def _say_goodbye(**_kwargs: Any) -> None:
+    from webmail.outbound.lines import close_idle_lines  # noqa: PLC0415  (As above.)
+
+    close_idle_lines(older_than=0)
 
 
 def _sweep_until_stopped() -> None:

@@ -6,30 +6,31 @@ it may happen from, or it raises; each writes one audit event and counts one cha
 box. It does not know SMTP, and it words nothing.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from accounts.audit.events import Event
-from accounts.audit.record import record_event
+from accounts.audit.record import Entry, record_event, record_events
 from webmail.models import Delivery, DeliveryState, Mailbox
 
 S = DeliveryState
 
 # From which states a delivery may come into each state.
 TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
-    S.QUEUED: frozenset({S.IN_FLIGHT, S.DEFERRED}),
-    S.IN_FLIGHT: frozenset({S.QUEUED}),
+    S.QUEUED: frozenset({S.IN_FLIGHT}),
+    S.IN_FLIGHT: frozenset({S.QUEUED, S.DEFERRED}),
     S.DEFERRED: frozenset({S.IN_FLIGHT}),
     S.ACCEPTED: frozenset({S.IN_FLIGHT}),
     S.DELIVERED: frozenset({S.ACCEPTED}),
     S.READ: frozenset({S.ACCEPTED, S.DELIVERED}),
     S.TAKEN_IN_CHARGE: frozenset({S.ACCEPTED, S.DELIVERED, S.READ}),
-    S.FAILED: frozenset({S.IN_FLIGHT, S.DEFERRED, S.ACCEPTED, S.DELIVERED}),
+    S.FAILED: frozenset({S.QUEUED, S.IN_FLIGHT, S.DEFERRED, S.ACCEPTED, S.DELIVERED}),
     S.CANCELLED: frozenset({S.QUEUED, S.DEFERRED}),
 }
 FINAL = frozenset({S.FAILED, S.CANCELLED, S.TAKEN_IN_CHARGE})
@@ -69,17 +70,60 @@ class Outcome:
     whitelist_version: int | None = None
 
 
-def claim(delivery: Delivery, *, token: str, until: datetime) -> None:
-    """queued → in flight, for the holder of ``token`` until ``until``."""
-    _move(
-        delivery,
-        S.IN_FLIGHT,
-        lease_token=token,
-        lease_until=until,
-        attempts=F("attempts") + 1,
-        next_attempt_at=None,
-        dot_at=None,
-    )
+def claim_all(due: QuerySet[Delivery], *, token: str, until: datetime) -> None:
+    """queued or deferred → in flight, for the holder of ``token`` until ``until``: those of ``due``
+    that still may, and they alone hold the token then.
+    """
+    with transaction.atomic():
+        changed = due.filter(state__in=TRANSITIONS[S.IN_FLIGHT]).update(
+            state=S.IN_FLIGHT,
+            state_at=timezone.now(),
+            attempts=F("attempts") + 1,
+            lease_token=token,
+            lease_until=until,
+            next_attempt_at=None,
+            dot_at=None,
+        )
+        if changed:
+            _note_all(S.IN_FLIGHT, Delivery.objects.filter(lease_token=token))
+
+
+def hand_back(
+    deliveries: Collection[Delivery], outcome: Outcome, *, token: str, next_attempt_at: datetime
+) -> None:
+    """in flight → queued: claimed, and not a word of them said to the peer, so it was no
+    attempt.
+    """
+    with transaction.atomic():
+        untried = Delivery.objects.filter(
+            pk__in=[one.pk for one in deliveries],
+            state=S.IN_FLIGHT,
+            lease_token=token,
+            dot_at__isnull=True,
+        ).select_for_update()
+        ids = list(untried.values_list("pk", flat=True))
+        rows = Delivery.objects.filter(pk__in=ids)
+        rows.update(
+            state=S.QUEUED,
+            state_at=timezone.now(),
+            attempts=F("attempts") - 1,
+            lease_token="",
+            lease_until=None,
+            next_attempt_at=next_attempt_at,
+            **_columns(outcome),
+        )
+        _note_all(S.QUEUED, rows, outcome)
+
+
+def postpone(waiting: QuerySet[Delivery], outcome: Outcome, *, until: datetime) -> None:
+    """What waits for a peer that is left alone goes on waiting: no transition and no attempt, only
+    a later time and its reason.
+    """
+    with transaction.atomic():
+        waiting = waiting.filter(state__in=(S.QUEUED, S.DEFERRED), next_attempt_at__lt=until)
+        mailboxes = set(waiting.values_list("message__mailbox_id", flat=True))
+        waiting.update(next_attempt_at=until, reason=outcome.reason)
+        Mailbox.objects.filter(pk__in=mailboxes).update(modseq=F("modseq") + 1)
 
 
 def note_final_dot(delivery: Delivery, *, token: str) -> None:
@@ -130,16 +174,14 @@ def fail(delivery: Delivery, outcome: Outcome, *, token: str) -> None:
 
 
 def expire(delivery: Delivery, outcome: Outcome, *, now: datetime) -> None:
-    """deferred, or in flight with a lease nobody renewed → failed: it was tried long enough."""
+    """queued, deferred, or in flight with a lease nobody renewed → failed: it waited long
+    enough.
+    """
     if delivery.state == S.IN_FLIGHT:
         _move(delivery, S.FAILED, sources={S.IN_FLIGHT}, outcome=outcome, lease_until__lt=now)
     else:
-        _move(delivery, S.FAILED, sources={S.DEFERRED}, outcome=outcome, next_attempt_at=None)
-
-
-def requeue(delivery: Delivery) -> None:
-    """deferred and due → queued."""
-    _move(delivery, S.QUEUED, sources={S.DEFERRED})
+        sources = {S.QUEUED, S.DEFERRED}
+        _move(delivery, S.FAILED, sources=sources, outcome=outcome, next_attempt_at=None)
 
 
 def release_expired(delivery: Delivery, *, now: datetime, next_attempt_at: datetime) -> None:
@@ -192,7 +234,7 @@ def _report(delivery: Delivery, to: DeliveryState, outcome: Outcome | None, **fi
         _move(
             delivery,
             to,
-            sources=TRANSITIONS[to] - {S.IN_FLIGHT, S.DEFERRED},
+            sources=TRANSITIONS[to] - {S.QUEUED, S.IN_FLIGHT, S.DEFERRED},
             outcome=outcome,
             **fields,
         )
@@ -225,10 +267,11 @@ def _move(
         fields |= {"lease_token": "", "lease_until": None}
     if outcome is not None:
         fields |= _columns(outcome)
+    now = timezone.now()
     with transaction.atomic():
         changed = Delivery.objects.filter(
             pk=delivery.pk, state__in=sources or TRANSITIONS[to], **conditions
-        ).update(state=to, state_at=timezone.now(), **fields)
+        ).update(state=to, state_at=now, **fields)
         if changed != 1:
             raise WrongTransitionError(f"delivery {delivery.pk} cannot become {to}")
         mailbox_id = delivery.message.mailbox_id
@@ -239,8 +282,24 @@ def _move(
             detail={"delivery": delivery.pk, **_trace(outcome)},
         )
         Mailbox.objects.filter(pk=mailbox_id).update(modseq=F("modseq") + 1)
-    # Only what changed is read back: the relations the caller loaded stay loaded.
-    delivery.refresh_from_db(fields=["state", "state_at", *fields])
+    for name, value in {"state": to, "state_at": now, **fields}.items():
+        setattr(delivery, name, value)
+
+
+def _note_all(to: DeliveryState, rows: QuerySet[Delivery], outcome: Outcome | None = None) -> None:
+    """The events and the change counters of many rows that moved together."""
+    moved = list(rows.order_by("pk").values_list("pk", "message_id", "message__mailbox_id"))
+    record_events(
+        Entry(
+            _EVENTS[to],
+            mailbox_id=mailbox_id,
+            message_id=message_id,
+            detail={"delivery": pk, **_trace(outcome)},
+        )
+        for pk, message_id, mailbox_id in moved
+    )
+    mailboxes = {mailbox_id for _, _, mailbox_id in moved}
+    Mailbox.objects.filter(pk__in=mailboxes).update(modseq=F("modseq") + 1)
 
 
 def _columns(outcome: Outcome) -> dict[str, Any]:

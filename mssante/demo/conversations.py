@@ -179,7 +179,8 @@ def _settle(message: Message, recipient: Recipient, outcome: str) -> None:
         created_at=at,
         state_at=at,
     )
-    tracking.claim(delivery, token=_TOKEN, until=at + _ON_THE_WAY)
+    queued = Delivery.objects.filter(pk=delivery.pk)
+    tracking.claim_all(queued, token=_TOKEN, until=at + _ON_THE_WAY)
     moments = {"state_at": at + _ON_THE_WAY}
     if outcome == "mailbox_full":
         tracking.fail(delivery, _FULL, token=_TOKEN)

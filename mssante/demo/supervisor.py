@@ -153,22 +153,28 @@ def _children(folder: Path, operator: Operator, port_base: int) -> list[Child]:
         f"--worker-tmp-dir={folder / operator.key}",
         "--no-control-socket",
     ]
-    worker = [
-        str(bin_dir / "celery"),
+    smtp = [sys.executable, str(CHECKOUT / "manage.py"), "run_smtpd"]
+    # The threads are as many as settings.OUTBOUND_SLOTS.
+    sender = _worker(operator, "sender", "--pool=threads", "--concurrency=20", "--queues=outbound")
+    worker = _worker(operator, "worker", "--concurrency=2", "--queues=celery")
+    commands = {"web": web, "smtp": smtp, "sender": sender, "worker": worker}
+    return [
+        Child(f"{operator.key} {name}", command, environment, logs / f"{name}.log")
+        for name, command in commands.items()
+    ]
+
+
+def _worker(operator: Operator, name: str, *options: str) -> list[str]:
+    return [
+        str(Path(sys.executable).parent / "celery"),
         "--app=mssante",
         "worker",
-        "--concurrency=4",  # One more than settings.OUTBOUND_SLOTS.
+        *options,
         "--without-gossip",
         "--without-mingle",
         "--without-heartbeat",
         "--loglevel=INFO",
-        f"--hostname={operator.key}@%h",
-    ]
-    smtp = [sys.executable, str(CHECKOUT / "manage.py"), "run_smtpd"]
-    commands = {"web": web, "smtp": smtp, "worker": worker}
-    return [
-        Child(f"{operator.key} {name}", command, environment, logs / f"{name}.log")
-        for name, command in commands.items()
+        f"--hostname={operator.key}-{name}@%h",
     ]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import django_stubs_ext
 from csp.constants import NONE, SELF
+from kombu import Queue
 
 # Lets Django's generic classes name their model, for the type checker.
 django_stubs_ext.monkeypatch()
@@ -207,8 +208,9 @@ SMTP_EHLO_NAME = "localhost"  # FQDN this host presents itself with.
 SMTP_PORT_OUT = 25
 SMTP_CONNECT_SECONDS = 15  # To connect and be greeted.
 SMTP_TIMEOUT_SECONDS = 60  # For each answer after that.
-CONNECTIONS_PER_PEER = 1  # Conversations with one peer at a time.
-OUTBOUND_SLOTS = 3  # Conversations in all; fewer than the workers' processes.
+CONNECTIONS_PER_PEER = 3  # Conversations with one peer at a time; one with a peer in trouble.
+OUTBOUND_SLOTS = 20  # Conversations in all: the threads of the worker that sends.
+LINE_IDLE_SECONDS = 20  # How long an idle line to a peer is kept.
 MESSAGE_SIZE_LIMIT_OUT = 25_000_000  # Encoded bytes of one message.
 RECIPIENTS_PER_MESSAGE = 50
 RETRY_PLAN_MINUTES = [1, 5, 15, 30, 60]  # Then hourly.
@@ -242,6 +244,10 @@ MAILBOX_QUOTA_BYTES = 5 * 1024**3
 # Celery: only the bell; the rows are the queue
 CELERY_BROKER_URL = "filesystem://"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
+# Sending waits for others, so it has a worker of threads; what comes in is work for processes,
+# which can die of a poisonous letter alone. A worker that is told no queue serves both.
+CELERY_TASK_QUEUES = [Queue("celery"), Queue("outbound")]
+CELERY_TASK_ROUTES = {"webmail.drain_peer": {"queue": "outbound"}}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_TIME_LIMIT = 900

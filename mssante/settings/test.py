@@ -54,3 +54,4 @@ STORAGES = {
     "blobs": {"BACKEND": "webmail.store.files.DurableFileStorage"},
 }
 WHITENOISE_AUTOREFRESH = True
+LINE_IDLE_SECONDS = 0  # A line kept between two tests would belong to neither.

@@ -6,6 +6,7 @@ Parsed values go in, a ``Reading`` comes out. No permission is asked here: whoev
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from webmail.mime.quoting import html_to_text
 from webmail.mime.sanitize import RULES_VERSION, sanitize_message
 from webmail.mime.types import Address, ParsedMessage
 from webmail.models import Attachment, Blob, Mailbox, Message, Recipient
-from webmail.store.blobs import read_blob, release_blob, write_blob
+from webmail.store.blobs import iter_blob, read_blob, release_blob, write_blob
 from webmail.store.frames import DamagedContentError
 from webmail.store.sealed import open_person, open_text
 
@@ -26,6 +27,7 @@ __all__ = [
     "author_of",
     "content_of",
     "file_name",
+    "iter_source",
     "keep_reading",
     "keep_reading_blob",
     "make_reading",
@@ -115,9 +117,14 @@ def source_of(message: Message) -> bytes:
     """The message byte for byte as it is kept: with our trace headers when received, as sent when
     sent.
     """
+    return b"".join(iter_source(message))
+
+
+def iter_source(message: Message) -> Iterator[bytes]:
+    """The same in pieces, in constant memory."""
     if message.source is None:
         raise LookupError(f"message {message.pk} has no source")
-    return read_blob(message.source, message.mailbox)
+    return iter_blob(message.source, message.mailbox)
 
 
 def subject_of(message: Message) -> str:

@@ -21,6 +21,7 @@ from webmail.models.messages import (
     RecipientKind,
     Thread,
 )
+from webmail.models.peers import PeerState
 from webmail.models.spool import InboundMessage, InboundRecipient, SpoolState
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "MailboxStatus",
     "Message",
     "MessageState",
+    "PeerState",
     "Recipient",
     "RecipientKind",
     "Right",

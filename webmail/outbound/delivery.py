@@ -1,122 +1,112 @@
-"""Drains one peer: claims its due rows letter by letter, hands them over one connection, writes
-each outcome.
+"""Drains one peer: claims its due letters, hands them over one connection, writes each outcome.
 
 Claim, act, write: a claim is committed before anything is said to the peer, an outcome is written
-only while the claim lasts. It knows rows and outcomes; the conversation is ``smtp``'s, the route is
-``routing``'s.
+only while the claim lasts. It knows rows and outcomes; the conversation is ``smtp``'s, the line is
+``peers``'.
 """
 
-import contextlib
 import logging
-import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
-from functools import partial
+import threading
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from webmail import tracking
 from webmail.leases import kept_lease
-from webmail.mailbox.reading import source_of
-from webmail.models import Delivery, DeliveryState, Message
-from webmail.outbound.bounce import fail_and_tell
+from webmail.mailbox.reading import iter_source
+from webmail.models import Delivery, DeliveryState
+from webmail.outbound.claims import Claim, claim_letters, due_for, has_slot, waiting_for
+from webmail.outbound.lines import borrowed_line
 from webmail.outbound.local import deliver_locally
-from webmail.outbound.outcomes import fail_for_good, try_again, wait_after
+from webmail.outbound.outcomes import fail_for_good, try_again
 from webmail.outbound.peers import PeerLine
+from webmail.outbound.reasons import reason_of
+from webmail.outbound.replies import PeerReply, TransportError
 from webmail.outbound.routing import is_ours
-from webmail.outbound.smtp import Letter, PeerReply, TransportError
+from webmail.outbound.smtp import Conversation, Letter
+from webmail.outbound.troubles import forget_trouble, note_trouble, trouble_of
 from webmail.tracking import Outcome, WrongTransitionError
 
 logger = logging.getLogger(__name__)
 
-_LETTERS_PER_RUN = 200
-_OUR_OWN = "internal"
-_SILENCE = "timeout"
+_LETTERS_PER_RUN: Final = 200
+_MOST_AT_ONCE: Final = 16
+_FAST_SECONDS: Final = 1.0  # For a letter. Who is slower is given fewer letters at a time.
+_OUR_OWN: Final = "internal"
+_SILENCE: Final = "timeout"
+# What a peer that closed a kept line meanwhile looks like; nothing was taken.
+_GONE: Final = frozenset({"connection_lost", "peer_closing", "tls"})
+
+# The process is to end: no further letter is begun.
+closing = threading.Event()
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The rows of one letter for one peer, ours until the lease ends."""
+def deliver_due(domain: str) -> bool:
+    """Hand over what is due for ``domain``, over one connection as long as it holds; whether more
+    is due.
 
-    message: Message
-    deliveries: tuple[Delivery, ...]
-    token: str
-
-    def addresses(self) -> tuple[str, ...]:
-        return tuple(delivery.recipient.address for delivery in self.deliveries)
-
-
-def deliver_due(domain: str) -> None:
-    """Hand over every due letter for ``domain``, over one connection as long as it holds.
-
-    Does nothing when others are at it already, or hold all the slots of sending: they take what is
-    due, or the sweep rings again.
+    Does nothing when others are at it already, when they hold all the places of sending, or when
+    the peer is left alone for a while: then what is due waits as long.
     """
-    if not has_slot(domain):
-        return
-    with contextlib.closing(PeerLine(domain)) as line:
-        for claim in _claims(line):
-            rows = Delivery.objects.filter(pk__in=[one.pk for one in claim.deliveries])
-            with kept_lease(rows, claim.token):
-                _attempt(claim, line)
+    trouble = trouble_of(domain)
+    if trouble is not None and trouble.retry_at > timezone.now():
+        outcome = Outcome(reason=trouble.reason)
+        tracking.postpone(waiting_for(domain), outcome, until=trouble.retry_at)
+        return False
+    if not has_slot(domain, is_troubled=trouble is not None):
+        return False
+    with borrowed_line(domain) as line:
+        _drain(line)
+        if trouble is not None and line.given_up is None:
+            forget_trouble(domain)
+    return line.given_up is None and due_for(domain).exists()
 
 
-def has_slot(domain: str) -> bool:
-    """A silent peer must hold up nobody else: few conversations with one peer, and fewer in all
-    than the workers have hands, so that one is always free for what comes in.
+def _drain(line: PeerLine) -> None:
+    """Few letters at first and more while the peer is quick: what is claimed and not yet sent can
+    be neither cancelled nor taken by another.
     """
-    if is_ours(domain):
-        return True
-    live = Delivery.objects.filter(state=DeliveryState.IN_FLIGHT, lease_until__gt=timezone.now())
-    busy = dict(live.values_list("lease_token", "domain"))
-    with_peer = sum(one == domain for one in busy.values())
-    return with_peer < settings.CONNECTIONS_PER_PEER and len(busy) < settings.OUTBOUND_SLOTS
-
-
-def _claims(line: PeerLine) -> Iterator[Claim]:
-    """Due letters one by one, each claimed just before it is worked on. Once the peer is given up,
-    all that is due for it, so that nothing of it is due any more.
-    """
-    count = 0
-    while count < _LETTERS_PER_RUN or line.has_given_up:
-        claim = _claim_next(line.domain)
-        if claim is None:
+    count, at_once = 0, 1
+    while count < _LETTERS_PER_RUN and not closing.is_set():
+        claims = claim_letters(line.domain, at_once)
+        if not claims:
             return
-        count += 1
-        yield claim
+        began = time.monotonic()
+        rows = Delivery.objects.filter(lease_token=claims[0].token)
+        with kept_lease(rows, claims[0].token):
+            _attempt_all(claims, line)
+        count += len(claims)
+        if line.given_up is not None and not line.given_up.permanent:
+            return
+        is_quick = time.monotonic() - began < _FAST_SECONDS * len(claims)
+        at_once = min(at_once * 2, _MOST_AT_ONCE) if is_quick else 1
 
 
-def _due(domain: str) -> Q:
-    return Q(
-        domain=domain,
-        state__in=(DeliveryState.QUEUED, DeliveryState.DEFERRED),
-        next_attempt_at__lte=timezone.now(),
-    )
+def _attempt_all(claims: Sequence[Claim], line: PeerLine) -> None:
+    for number, claim in enumerate(claims):
+        if closing.is_set():
+            _hand_back(claims[number:], Outcome())
+            return
+        _attempt(claim, line)
+        error = line.given_up
+        if error is not None and not error.permanent:
+            until = note_trouble(line.domain, error.reason)
+            outcome = Outcome(reason=error.reason, **line.facts())
+            _hand_back(claims[number + 1 :], outcome, until)
+            tracking.postpone(waiting_for(line.domain), outcome, until=until)
+            return
 
 
-def _claim_next(domain: str) -> Claim | None:
-    due = Delivery.objects.filter(_due(domain))
-    first = due.order_by("next_attempt_at", "pk").values_list("message_id", flat=True).first()
-    if first is None:
-        return None
-    token = secrets.token_hex(16)
-    until = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
-    claimed = []
-    letter = due.filter(message_id=first).select_related("recipient", "message__mailbox")
-    for delivery in letter.select_related("message__source"):
-        # Another worker may have been faster: then the row is simply not ours.
-        with contextlib.suppress(WrongTransitionError):
-            if delivery.state == DeliveryState.DEFERRED:
-                tracking.requeue(delivery)
-            tracking.claim(delivery, token=token, until=until)
-            claimed.append(delivery)
-    if not claimed:
-        return None
-    return Claim(claimed[0].message, tuple(claimed), token)
+def _hand_back(claims: Sequence[Claim], outcome: Outcome, until: datetime | None = None) -> None:
+    deliveries = [delivery for claim in claims for delivery in claim.deliveries]
+    if deliveries:
+        token = claims[0].token
+        at = until or timezone.now()
+        tracking.hand_back(deliveries, outcome, token=token, next_attempt_at=at)
 
 
 def _attempt(claim: Claim, line: PeerLine) -> None:
@@ -144,9 +134,24 @@ def _attempt(claim: Claim, line: PeerLine) -> None:
 
 def _hand_over(claim: Claim, line: PeerLine) -> None:
     conversation = line.conversation()
+    is_kept = conversation.letters > 0
+    try:
+        replies = _send(claim, line, conversation)
+    except TransportError as error:
+        if not is_kept or error.after_dot or error.reason not in _GONE:
+            raise
+        # A line that stood idle may be dead without our knowing; a new one tells.
+        replies = _send(claim, line, line.conversation())
+    for delivery in claim.deliveries:
+        try:
+            _write_reply(delivery, replies[delivery.recipient.address], claim, line)
+        except WrongTransitionError:
+            # That one is another worker's by now; what the peer said of the others is still true.
+            logger.warning("event=lease_lost delivery=%s", delivery.pk)
 
+
+def _send(claim: Claim, line: PeerLine, conversation: Conversation) -> dict[str, PeerReply]:
     def before_dot() -> None:
-        # All or none: a lease lost for one recipient leaves no mark on the others.
         with transaction.atomic():
             for delivery in claim.deliveries:
                 tracking.note_final_dot(delivery, token=claim.token)
@@ -154,19 +159,14 @@ def _hand_over(claim: Claim, line: PeerLine) -> None:
     letter = Letter(
         sender=claim.message.from_address,
         recipients=claim.addresses(),
-        content=source_of(claim.message),
+        size=claim.message.size,
+        pieces=lambda: iter_source(claim.message),
     )
     try:
-        replies = conversation.send(letter, before_dot=before_dot)
+        return conversation.send(letter, before_dot=before_dot)
     except BaseException:
         line.close()
         raise
-    for delivery in claim.deliveries:
-        try:
-            _write_reply(delivery, replies[delivery.recipient.address], claim, line)
-        except WrongTransitionError:
-            # That one is another worker's by now; what the peer said of the others is still true.
-            logger.warning("event=lease_lost delivery=%s", delivery.pk)
 
 
 def _write_reply(delivery: Delivery, reply: PeerReply, claim: Claim, line: PeerLine) -> None:
@@ -207,63 +207,3 @@ def _write_broken(claim: Claim, error: TransportError, line: PeerLine) -> None:
                 error.reason == _OUR_OWN and delivery.dot_at is not None
             )
             try_again(delivery, outcome, claim.token, is_uncertain=is_uncertain)
-
-
-def reason_of(reply: PeerReply) -> str:
-    """The slug of a refusal: by its enhanced code (RFC 3463) when there is one, else by what the
-    code usually means.
-    """
-    by_detail = {
-        "1.1": "unknown_recipient",
-        "1.2": "unknown_recipient",
-        "1.10": "unknown_recipient",
-        "2.1": "mailbox_closed",
-        "2.2": "mailbox_full",
-        "2.3": "too_big",
-        "3.4": "too_big",
-    }
-    detail = reply.enhanced.partition(".")[2]
-    if detail in by_detail:
-        return by_detail[detail]
-    if detail.startswith("7."):
-        return "refused_by_policy"
-    return {550: "unknown_recipient", 552: "too_big", 452: "mailbox_full"}.get(
-        0 if detail else reply.code, "refused"
-    )
-
-
-def release_dead_leases() -> None:
-    """Rows in flight whose worker renewed no lease: queued again, uncertain when the final dot had
-    left.
-    """
-    now = timezone.now()
-    dead = Delivery.objects.filter(state=DeliveryState.IN_FLIGHT, lease_until__lt=now)
-    for delivery in dead.select_related("message"):
-        with contextlib.suppress(WrongTransitionError):
-            # After a crash at once; a letter on which workers keep dying waits like any other.
-            is_first = delivery.attempts <= 1
-            wait = timedelta() if is_first else wait_after(delivery.attempts - 1)
-            tracking.release_expired(delivery, now=now, next_attempt_at=now + wait)
-            logger.warning("event=lease_expired delivery=%s", delivery.pk)
-
-
-def expire_old() -> None:
-    """Past the limit and waiting, or in flight with a dead worker: failed, and the sender is told.
-    Medical mail that waits two days must be sent another way.
-    """
-    now = timezone.now()
-    limit = now - timedelta(hours=settings.RETRY_EXPIRY_HOURS)
-    old = Delivery.objects.filter(
-        Q(state=DeliveryState.DEFERRED) | Q(state=DeliveryState.IN_FLIGHT, lease_until__lt=now),
-        created_at__lt=limit,
-    )
-    for delivery in old.select_related("message__mailbox", "message__source", "recipient"):
-        outcome = Outcome(
-            reason="expired",
-            smtp_code=delivery.smtp_code,
-            enhanced_code=delivery.enhanced_code,
-            diagnostic=delivery.diagnostic,
-        )
-        with contextlib.suppress(WrongTransitionError):
-            fail = partial(tracking.expire, delivery, outcome, now=now)
-            fail_and_tell(delivery, outcome, fail)

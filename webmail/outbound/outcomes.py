@@ -3,24 +3,15 @@
 It knows rows and outcomes, no peer and no letter.
 """
 
-from datetime import timedelta
 from functools import partial
 
-from django.conf import settings
 from django.utils import timezone
 
 from webmail import tracking
 from webmail.models import Delivery
 from webmail.outbound.bounce import fail_and_tell
+from webmail.outbound.plan import wait_after
 from webmail.tracking import Outcome
-
-_HOURLY = timedelta(hours=1)
-
-
-def wait_after(attempts: int) -> timedelta:
-    """The retry plan, then hourly."""
-    plan = settings.RETRY_PLAN_MINUTES
-    return timedelta(minutes=plan[attempts - 1]) if attempts <= len(plan) else _HOURLY
 
 
 def try_again(

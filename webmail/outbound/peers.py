@@ -6,6 +6,7 @@ row.
 """
 
 import logging
+import time
 from functools import partial
 from typing import TypedDict
 
@@ -14,6 +15,7 @@ from django.conf import settings
 from directory.trust.certificates import CertificateError, identify_peer
 from directory.trust.tls import client_context
 from directory.trust.whitelist import is_trusted
+from webmail.outbound.replies import TransportError
 from webmail.outbound.routing import (
     Host,
     NoRouteError,
@@ -22,9 +24,11 @@ from webmail.outbound.routing import (
     is_configured,
     is_public,
 )
-from webmail.outbound.smtp import Conversation, TransportError, connect
+from webmail.outbound.smtp import Conversation, connect
 
 logger = logging.getLogger(__name__)
+
+_PROOF_SECONDS = 10
 
 
 class PeerFacts(TypedDict):
@@ -44,6 +48,8 @@ class PeerLine:
         self._open: Conversation | None = None
         self._given_up: TransportError | None = None
         self._facts = PeerFacts(peer_host="", peer_dn="", tls_version="", whitelist_version=None)
+        self._proved_at = 0.0
+        self.idle_since = 0.0
 
     def facts(self) -> PeerFacts:
         """What is known of the peer so far, for the outcome."""
@@ -57,14 +63,17 @@ class PeerLine:
         """
         if self._given_up is not None:
             raise TransportError(self._given_up.reason, permanent=self._given_up.permanent)
-        if self._open is not None and not self._open.is_open:
-            self.close()
-        if self._open is None:
-            try:
+        try:
+            if self._open is not None and not self._open.is_open:
+                self.close()
+            if self._open is None:
                 self._open = self._connect()
-            except TransportError as error:
-                self.give_up(error)
-                raise
+                self._proved_at = time.monotonic()
+            elif time.monotonic() - self._proved_at > _PROOF_SECONDS:
+                self._prove_again(self._open)
+        except TransportError as error:
+            self.give_up(error)
+            raise
         return self._open
 
     def give_up(self, error: TransportError) -> None:
@@ -73,13 +82,26 @@ class PeerLine:
         self._given_up = error
 
     @property
-    def has_given_up(self) -> bool:
-        return self._given_up is not None
+    def given_up(self) -> TransportError | None:
+        return self._given_up
+
+    @property
+    def is_open(self) -> bool:
+        return self._open is not None and self._open.is_open
 
     def close(self) -> None:
         if self._open is not None:
             self._open.__exit__(None, None, None)
             self._open = None
+
+    def _prove_again(self, conversation: Conversation) -> None:
+        """A line is kept for long; a certificate or a listing may be withdrawn meanwhile."""
+        try:
+            self._facts["whitelist_version"] = check_list_is_fresh()
+        except NoRouteError as error:
+            raise TransportError(error.reason, permanent=error.permanent) from None
+        self._check_trust(conversation)
+        self._proved_at = time.monotonic()
 
     def _connect(self) -> Conversation:
         try:

@@ -5,6 +5,8 @@ it knows no row and no page.
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from webmail.outbound.replies import PeerReply
+
 # slug → (what happened, what to do and by whom)
 _WORDS: dict[str, tuple[str | Promise, str | Promise]] = {
     "unknown_recipient": (
@@ -83,3 +85,26 @@ def sentence_of(reason: str) -> str:
 
 def cure_of(reason: str) -> str:
     return "" if not reason else str(_WORDS.get(reason, _UNREACHABLE)[1])
+
+
+def reason_of(reply: PeerReply) -> str:
+    """The slug of a refusal: by its enhanced code (RFC 3463) when there is one, else by what the
+    code usually means.
+    """
+    by_detail = {
+        "1.1": "unknown_recipient",
+        "1.2": "unknown_recipient",
+        "1.10": "unknown_recipient",
+        "2.1": "mailbox_closed",
+        "2.2": "mailbox_full",
+        "2.3": "too_big",
+        "3.4": "too_big",
+    }
+    detail = reply.enhanced.partition(".")[2]
+    if detail in by_detail:
+        return by_detail[detail]
+    if detail.startswith("7."):
+        return "refused_by_policy"
+    return {550: "unknown_recipient", 552: "too_big", 452: "mailbox_full"}.get(
+        0 if detail else reply.code, "refused"
+    )

@@ -8,64 +8,26 @@ nothing of a letter is said before the caller has looked at the peer's certifica
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Self
 
-# Unfolds into one line what a peer answered, however long, for the operator's eyes.
-_LONGEST_ANSWER = 1000
-_ENHANCED_PARTS = 3
+from webmail.outbound.replies import PeerReply, TransportError, checked, parse_reply, refusal
+
 _LONGEST_REPLY = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class PeerReply:
-    """A peer's answer: code (0 for nonsense), enhanced code (RFC 3463) when it gave one, and its
-    own words.
-    """
-
-    code: int
-    enhanced: str
-    text: str
-
-    @property
-    def is_ok(self) -> bool:
-        return 200 <= self.code < 300  # noqa: PLR2004
-
-    @property
-    def is_permanent(self) -> bool:
-        return 500 <= self.code < 600  # noqa: PLR2004
-
-
-class TransportError(Exception):
-    """The conversation failed for every recipient. ``permanent`` is decided here, next to the
-    protocol.
-
-    ``after_dot``: the letter had left completely when it failed, so the peer may have it.
-    """
-
-    def __init__(
-        self,
-        reason: str,
-        *,
-        permanent: bool = False,
-        reply: PeerReply | None = None,
-        after_dot: bool = False,
-    ) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.permanent = permanent
-        self.reply = reply
-        self.after_dot = after_dot
+_ONE_WRITE = 256 * 1024  # Up to here a copy costs less than a second packet.
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One transaction: an envelope and the bytes in wire form (CRLF lines)."""
+    """One transaction: an envelope, and the message in pieces of any length (its lines end in
+    CRLF). ``pieces`` may be asked for once more when a connection proves dead.
+    """
 
     sender: str
     recipients: tuple[str, ...]
-    content: bytes
+    size: int
+    pieces: Callable[[], Iterable[bytes]]
 
 
 class Conversation:
@@ -83,7 +45,10 @@ class Conversation:
         self._smtp = smtp
         self.certificate = certificate  # DER, the peer's leaf.
         self.tls_version = tls_version
+        self.letters = 0  # Transactions so far.
         self._is_in_data = False
+        self._has_pipelining = smtp.has_extn("pipelining")
+        self._has_chunking = smtp.has_extn("chunking")
 
     @property
     def is_open(self) -> bool:
@@ -107,47 +72,82 @@ class Conversation:
     def send(self, letter: Letter, *, before_dot: Callable[[], None]) -> dict[str, PeerReply]:
         """Hand over one letter; an answer for every recipient.
 
-        ``before_dot`` is called when all but the final dot may leave. Raises ``TransportError``
-        when the conversation broke; the connection is of no use then.
+        ``before_dot`` is called when all but the end of the letter may have left. Raises
+        ``TransportError`` when the conversation broke; the connection is of no use then.
         """
-        dot_may_be_out = False
+        progress = _Progress(before_dot)
         try:
             refusals = self._envelope(letter)
             taken = [one for one in letter.recipients if one not in refusals]
             if not taken:
                 self._reset()
                 return refusals
-            answer = _reply(*self._smtp.docmd("DATA"))
-            if answer.code != 354:  # noqa: PLR2004  (RFC 5321 §4.2.5: the only go-ahead.)
-                return refusals | dict.fromkeys(taken, _refusal(answer))
-            self._is_in_data = True
-            self._smtp.send(_wire_form(letter.content))
-            before_dot()
-            dot_may_be_out = True
-            self._smtp.send(b".\r\n")
-            answer = _reply(*self._smtp.getreply())
-            self._is_in_data = False
+            hand_over = self._chunks if self._has_chunking else self._data
+            answer = hand_over(letter, progress)
         except (OSError, smtplib.SMTPException) as error:
-            raise _broken(error, after_dot=dot_may_be_out) from None
-        return refusals | dict.fromkeys(taken, _checked(answer, after_dot=True))
+            raise _broken(error, after_dot=progress.is_dot_out) from None
+        self.letters += 1
+        return refusals | dict.fromkeys(taken, answer)
 
     def _envelope(self, letter: Letter) -> dict[str, PeerReply]:
         """MAIL and RCPT; the recipients that were refused, with the peer's words. A refused MAIL
         refuses all.
         """
-        options = []
+        mail = f"MAIL FROM:<{letter.sender}>"
         if self._smtp.has_extn("size"):
-            options.append(f"SIZE={len(letter.content)}")
-        answer = self._command(f"MAIL FROM:<{letter.sender}>", *options)
-        if not answer.is_ok:
-            self._reset()
-            return dict.fromkeys(letter.recipients, answer)
-        refusals = {}
-        for recipient in letter.recipients:
-            answer = self._command(f"RCPT TO:<{recipient}>")
+            mail += f" SIZE={letter.size}"
+        commands = [mail, *(f"RCPT TO:<{recipient}>" for recipient in letter.recipients)]
+        if self._has_pipelining:
+            # RFC 2920: one packet there, one back.
+            self._write("".join(f"{command}\r\n" for command in commands).encode("ascii"))
+            mail_answer, *answers = [self._answer() for _ in commands]
+        else:
+            mail_answer = self._command(mail)
+            answers = [self._command(one) for one in commands[1:]] if mail_answer.is_ok else []
+        if not mail_answer.is_ok:
+            return dict.fromkeys(letter.recipients, mail_answer)
+        pairs = zip(letter.recipients, answers, strict=True)
+        return {recipient: answer for recipient, answer in pairs if not answer.is_ok}
+
+    def _chunks(self, letter: Letter, progress: "_Progress") -> PeerReply:
+        """The letter as it is (RFC 3030): no stuffing, no search for its end."""
+        pieces = iter(letter.pieces())
+        piece, following = next(pieces, b""), next(pieces, None)
+        while following is not None:
+            answer = self._chunk(piece, is_last=False)
             if not answer.is_ok:
-                refusals[recipient] = answer
-        return refusals
+                self._reset()
+                return answer
+            piece, following = following, next(pieces, None)
+        progress.let_dot_out()
+        return self._chunk(piece, is_last=True, after_dot=True)
+
+    def _chunk(self, piece: bytes, *, is_last: bool, after_dot: bool = False) -> PeerReply:
+        command = f"BDAT {len(piece)}{' LAST' if is_last else ''}\r\n".encode("ascii")
+        self._is_in_data = True
+        if len(piece) <= _ONE_WRITE:
+            self._write(command + piece)
+        else:
+            self._write(command)
+            self._write(piece)
+        answer = checked(parse_reply(*self._smtp.getreply()), after_dot=after_dot)
+        self._is_in_data = False
+        return answer
+
+    def _data(self, letter: Letter, progress: "_Progress") -> PeerReply:
+        answer = parse_reply(*self._smtp.docmd("DATA"))
+        if answer.code != 354:  # noqa: PLR2004  (RFC 5321 §4.2.5: the only go-ahead.)
+            refused = refusal(answer)
+            self._reset()
+            return refused
+        self._is_in_data = True
+        for piece in stuffed(letter.pieces()):
+            self._write(piece)
+        progress.let_dot_out()
+        self._write(b".\r\n")
+        answer = checked(parse_reply(*self._smtp.getreply()), after_dot=True)
+        self._is_in_data = False
+        return answer
 
     def _reset(self) -> None:
         """End a transaction whose answers are known. A peer that hangs up after its refusal takes
@@ -158,8 +158,29 @@ class Conversation:
         except (OSError, smtplib.SMTPException, TransportError):
             self._smtp.close()
 
-    def _command(self, command: str, *options: str) -> PeerReply:
-        return _checked(_reply(*self._smtp.docmd(" ".join((command, *options)))))
+    def _command(self, command: str) -> PeerReply:
+        self._write(command.encode("ascii") + b"\r\n")
+        return self._answer()
+
+    def _answer(self) -> PeerReply:
+        return checked(parse_reply(*self._smtp.getreply()))
+
+    def _write(self, data: bytes) -> None:
+        if self._smtp.sock is None:
+            raise smtplib.SMTPServerDisconnected("the line is closed")
+        self._smtp.sock.sendall(data)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far a letter is: once its end may be out, the peer may have it."""
+
+    before_dot: Callable[[], None]
+    is_dot_out: bool = False
+
+    def let_dot_out(self) -> None:
+        self.before_dot()
+        self.is_dot_out = True
 
 
 def connect(
@@ -181,7 +202,7 @@ def connect(
         host, ehlo_name=ehlo_name, timeout=connect_timeout, allow_address=allow_address
     )
     try:
-        answer = _reply(*smtp.connect(host, port))
+        answer = parse_reply(*smtp.connect(host, port))
         if not answer.is_ok:
             raise TransportError("greeting", permanent=False, reply=answer)
         smtp.ehlo_or_helo_if_needed()
@@ -209,7 +230,7 @@ def _start_tls(smtp: smtplib.SMTP, context: ssl.SSLContext) -> None:
     try:
         smtp.starttls(context=context)
     except smtplib.SMTPResponseException as error:
-        answer = _reply(error.smtp_code, _as_bytes(error.smtp_error))
+        answer = parse_reply(error.smtp_code, _as_bytes(error.smtp_error))
         raise TransportError("no_starttls", reply=answer) from None
 
 
@@ -271,46 +292,17 @@ class _ReplyReader:
         self._file.close()
 
 
-def _wire_form(content: bytes) -> bytes:
-    """Dot-stuffed, up to the final dot (RFC 5321 §4.5.2). The content's lines end in CRLF already:
-    we wrote it.
+def stuffed(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """A message for DATA, up to the final dot: a second dot before each that begins a line (RFC
+    5321 §4.5.2), wherever the pieces are cut. The lines end in CRLF already: we wrote them.
     """
-    if content.startswith(b"."):
-        content = b"." + content
-    content = content.replace(b"\r\n.", b"\r\n..")
-    if not content.endswith(b"\r\n"):
-        content += b"\r\n"
-    return content
-
-
-def _reply(code: int, text: bytes) -> PeerReply:
-    if not 100 <= code <= 999:  # noqa: PLR2004  (RFC 5321 §4.2: three digits, or no code at all.)
-        code = 0
-    shown = (char if char.isprintable() else " " for char in text.decode("ascii", "replace"))
-    line = " ".join("".join(shown).split())[:_LONGEST_ANSWER]
-    first, _, rest = line.partition(" ")
-    parts = first.split(".")
-    if len(parts) == _ENHANCED_PARTS and all(part.isdigit() for part in parts):
-        return PeerReply(code, first, rest)
-    return PeerReply(code, "", line)
-
-
-def _checked(answer: PeerReply, *, after_dot: bool = False) -> PeerReply:
-    """The answer, if it is one that ends a command. Raises ``TransportError`` otherwise."""
-    if answer.code == 421:  # noqa: PLR2004  (RFC 5321 §3.8: the peer is closing, and took nothing.)
-        raise TransportError("peer_closing", reply=answer)
-    if answer.is_ok or 400 <= answer.code < 600:  # noqa: PLR2004
-        return answer
-    raise TransportError("protocol", reply=answer, after_dot=after_dot)
-
-
-def _refusal(answer: PeerReply) -> PeerReply:
-    """An answer that stands where a go-ahead should: a 2xx accepts nothing, since nothing was
-    sent yet.
-    """
-    if answer.is_ok:
-        raise TransportError("protocol", reply=answer)
-    return _checked(answer)
+    before = b"\r\n"
+    for piece in pieces:
+        # What came last decides what a dot at the beginning is; it is not sent twice.
+        yield (before + piece).replace(b"\r\n.", b"\r\n..")[len(before) :]
+        before = (before + piece)[-2:]
+    if before != b"\r\n":
+        yield b"\r\n"
 
 
 def _broken(error: Exception, *, after_dot: bool) -> TransportError:  # noqa: PLR0911  (A table of types.)
@@ -328,7 +320,7 @@ def _broken(error: Exception, *, after_dot: bool) -> TransportError:  # noqa: PL
         return TransportError("dns_unavailable", after_dot=after_dot)
     if isinstance(error, smtplib.SMTPConnectError | smtplib.SMTPHeloError):
         return TransportError(
-            "greeting", reply=_reply(error.smtp_code, _as_bytes(error.smtp_error))
+            "greeting", reply=parse_reply(error.smtp_code, _as_bytes(error.smtp_error))
         )
     if isinstance(error, ConnectionRefusedError):
         return TransportError("unreachable", after_dot=after_dot)

@@ -12,7 +12,11 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from webmail.models import Delivery, DeliveryState
-from webmail.outbound.delivery import deliver_due, expire_old, has_slot, release_dead_leases
+from webmail.outbound.claims import has_slot
+from webmail.outbound.delivery import deliver_due
+from webmail.outbound.lines import close_idle_lines
+from webmail.outbound.overdue import expire_old, release_dead_leases
+from webmail.outbound.troubles import troubled_domains
 
 logger = logging.getLogger(__name__)
 
@@ -29,18 +33,24 @@ def ring_domain(domain: str) -> None:
 
 @shared_task(name="webmail.drain_peer")
 def drain_peer(domain: str) -> None:
-    deliver_due(domain)
+    if deliver_due(domain):
+        # The others had their turn by now.
+        ring_domain(domain)
 
 
 def sweep_outbox() -> None:
-    """Give back what died in flight, fail what is too old, ring every domain with something due."""
+    """Give back what died in flight, fail what is too old, ring every domain with something due,
+    end lines nobody uses.
+    """
+    close_idle_lines()
     expire_old()
     release_dead_leases()
+    troubled = troubled_domains()
     due = Delivery.objects.filter(
         Q(state=DeliveryState.QUEUED) | Q(state=DeliveryState.DEFERRED),
         next_attempt_at__lte=timezone.now(),
     )
     for domain in due.order_by("domain").values_list("domain", flat=True).distinct():
         # Where somebody is at it already, a bell would only fill the queue of bells.
-        if has_slot(domain):
+        if has_slot(domain, is_troubled=domain in troubled):
             ring_domain(domain)

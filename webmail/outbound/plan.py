@@ -1,0 +1,13 @@
+"""The retry plan: how long to wait after so many attempts. A number in, a time out."""
+
+from datetime import timedelta
+
+from django.conf import settings
+
+_HOURLY = timedelta(hours=1)
+
+
+def wait_after(attempts: int) -> timedelta:
+    """``RETRY_PLAN_MINUTES``, then hourly."""
+    plan = settings.RETRY_PLAN_MINUTES
+    return timedelta(minutes=plan[attempts - 1]) if attempts <= len(plan) else _HOURLY
