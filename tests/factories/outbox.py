@@ -5,6 +5,7 @@ import secrets
 from django.utils import timezone
 
 from tests.factories.letters import PETIT
+from webmail import tracking
 from webmail.mailbox.filing import folder_of
 from webmail.models import (
     Delivery,
@@ -33,6 +34,15 @@ def write_draft(mailbox, actor, *, to=PETIT, body=BODY, files=(), **fields):
 
 def send(mailbox, actor, **fields):
     return submit_draft(write_draft(mailbox, actor, **fields), actor)
+
+
+def claim(delivery, *, token, until):
+    """As a worker claims it; raises as the other verbs do when it may not."""
+    attempts = Delivery.objects.get(pk=delivery.pk).attempts
+    tracking.claim_all(Delivery.objects.filter(pk=delivery.pk), token=token, until=until)
+    delivery.refresh_from_db()
+    if delivery.attempts != attempts + 1:
+        raise tracking.WrongTransitionError(f"delivery {delivery.pk} cannot be claimed")
 
 
 def make_delivery(mailbox, *, state=DeliveryState.QUEUED, address=PETIT, **fields):

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from webmail.inbound.tasks import process_inbound
-from webmail.models import InboundMessage
+from webmail.inbound.tasks import drain_spool
 
 
 def wait_for(question, *, seconds=10.0):
@@ -27,5 +26,4 @@ def spool_files():
 
 def process_all():
     """The worker's turn, for every row there is."""
-    for inbound_id in InboundMessage.objects.order_by("pk").values_list("pk", flat=True):
-        process_inbound(inbound_id)
+    drain_spool()

@@ -31,7 +31,7 @@ from tests.peers.servers import running_listener
 from tests.peers.wire import Wire
 from tests.pki import builder
 from tests.pki.handshake import write_identity
-from webmail.inbound import files, gate, smtpd, spool
+from webmail.inbound import committer, files, gate, smtpd, spool
 from webmail.models import InboundMessage, MailboxKind, Message
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
@@ -336,7 +336,8 @@ def no_room(*_args):
 
 
 @pytest.mark.parametrize("size", [100, 3_000_000])
-def test_full_disk_is_452_and_promises_nothing(wire, martin_box, monkeypatch, size):
+def test_full_disk_is_452_and_promises_nothing(wire, martin_box, monkeypatch, settings, size):
+    settings.INLINE_BYTES = -1
     monkeypatch.setattr(
         files, "os", SimpleNamespace(**{**vars(os), "open": no_room, "fsync": os.fsync})
     )
@@ -348,7 +349,11 @@ def test_full_disk_is_452_and_promises_nothing(wire, martin_box, monkeypatch, si
     assert send_letter(wire).startswith("250 2.0.0")
 
 
-def test_disk_that_does_not_sync_is_452_and_promises_nothing(wire, martin_box, monkeypatch):
+def test_disk_that_does_not_sync_is_452_and_promises_nothing(
+    wire, martin_box, monkeypatch, settings
+):
+    settings.INLINE_BYTES = -1
+
     def broken(_descriptor):
         raise OSError(5, "Input/output error")
 
@@ -361,7 +366,7 @@ def test_database_that_does_not_commit_is_451_and_promises_nothing(wire, martin_
     def locked(*_args, **_kwargs):
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr(spool, "record_event", locked)
+    monkeypatch.setattr(spool, "record_events", locked)
     assert send_letter(wire).startswith("451 4.3.0")
     assert nothing_is_kept()
     monkeypatch.undo()
@@ -372,7 +377,7 @@ def test_trouble_nobody_foresaw_is_451_and_promises_nothing(wire, martin_box, mo
     def surprise(*_args, **_kwargs):
         raise ValueError("surprise")
 
-    monkeypatch.setattr(spool, "record_event", surprise)
+    monkeypatch.setattr(spool, "record_events", surprise)
     assert send_letter(wire).startswith("451 4.3.0")
     assert nothing_is_kept()
 
@@ -382,7 +387,7 @@ def test_trouble_nobody_foresaw_is_451_and_promises_nothing(wire, martin_box, mo
 
 def test_peer_that_leaves_in_the_middle_of_data_leaves_nothing(wire, martin_box):
     wire.open_data(PETIT, MARTIN)
-    wire.send(make_letter()[:200])
+    wire.send(make_letter(text=("x" * 70 + "\n") * 30_000)[:-200])
     wait_for(spool_files)
     wire.close()
     wait_for(lambda: not spool_files())
@@ -391,7 +396,7 @@ def test_peer_that_leaves_in_the_middle_of_data_leaves_nothing(wire, martin_box)
 
 def test_peer_that_resets_in_the_middle_of_data_leaves_nothing(wire, martin_box):
     wire.open_data(PETIT, MARTIN)
-    wire.send(make_letter(text="long\n" * 20_000))
+    wire.send(make_letter(text="long\n" * 400_000)[:-200])
     wait_for(spool_files)
     wire.reset()
     wait_for(lambda: not spool_files())
@@ -404,7 +409,7 @@ def held_commit(monkeypatch):
     state = SimpleNamespace(
         entered=threading.Event(), go_on=threading.Event(), is_gone=threading.Event()
     )
-    commit, lost = spool.commit_to_spool, smtpd.TrustSpaceSMTP.connection_lost
+    commit, lost = spool.commit_all, smtpd.TrustSpaceSMTP.connection_lost
 
     def slow_commit(*args):
         state.entered.set()
@@ -415,7 +420,7 @@ def held_commit(monkeypatch):
         lost(self, error)
         state.is_gone.set()
 
-    monkeypatch.setattr(smtpd, "commit_to_spool", slow_commit)
+    monkeypatch.setattr(committer, "commit_all", slow_commit)
     monkeypatch.setattr(smtpd.TrustSpaceSMTP, "connection_lost", connection_lost)
     yield state
     state.go_on.set()
@@ -498,7 +503,7 @@ COMMANDS = [
     f"MAIL FROM:<{PETIT}> BODY=BINARYMIME",
     f"RCPT TO:<{MARTIN}>",
     "DATA",
-    "BDAT 10 LAST",
+    "BDAT 0 LAST",
     f"MAIL FROM:<{PETIT}>",
     f"MAIL FROM:<{PETIT}>",
     "RCPT TO:<>",

@@ -17,12 +17,12 @@ from mssante.demo.issuance import current_time
 from mssante.demo.operators import HOSPITAL, PRACTICE
 from mssante.demo.pki import OPERATOR, issue, issue_operator, revoke, subject, write_crl
 from tests.factories.letters import PETIT
-from tests.factories.outbox import PRACTICE_DOMAIN, ROY, make_delivery, send
+from tests.factories.outbox import PRACTICE_DOMAIN, ROY, claim, make_delivery, send
 from tests.pki.handshake import peer_context as careless_context, write_identity
 from webmail import tracking
-from webmail.inbound.tasks import process_inbound
+from webmail.inbound.tasks import drain_spool
 from webmail.mailbox.reading import read_message, source_of
-from webmail.models import Delivery, InboundMessage, Message, MessageState
+from webmail.models import Delivery, Message, MessageState, PeerState
 from webmail.outbound import delivery as delivery_module, peers
 from webmail.outbound.routing import Host
 from webmail.outbound.tasks import drain_peer, sweep_outbox
@@ -68,8 +68,7 @@ def states(letter):
 
 
 def notices(mailbox):
-    for inbound in InboundMessage.objects.order_by("pk"):
-        process_inbound(inbound.pk)
+    drain_spool()
     return list(Message.objects.filter(mailbox=mailbox, state=MessageState.RECEIVED))
 
 
@@ -78,6 +77,8 @@ def heard(peer, verb):
 
 
 def try_again(letter):
+    """Time has passed, for the letter and for its peer."""
+    PeerState.objects.all().delete()
     letter.deliveries.filter(state="deferred").update(next_attempt_at=timezone.now())
     drain_peer(PRACTICE_DOMAIN)
 
@@ -283,16 +284,23 @@ def test_silent_peer_costs_one_time_out_however_much_waits_for_it(
     peer = make_peer(replies={"greeting": ["silence"]})
     letters = [send(martin_box, dr_martin) for _ in range(5)]
     drain_peer(PRACTICE_DOMAIN)
-    assert [outcome(letter) for letter in letters] == [("deferred", "timeout")] * 5
+    # One was tried; the others were not, and wait with it.
+    assert [outcome(letter) for letter in letters] == [
+        ("deferred", "timeout"),
+        *[("queued", "timeout")] * 4,
+    ]
+    rows = Delivery.objects.order_by("pk")
+    assert [row.attempts for row in rows] == [1, 0, 0, 0, 0]
+    soon = timezone.now() + timedelta(seconds=50)
+    assert not rows.filter(next_attempt_at__lt=soon).exists()
     assert peer.connections == 1
 
 
 def test_no_second_worker_waits_for_the_same_peer(martin_box, dr_martin, make_peer, settings):
     peer = make_peer()
     first, second = send(martin_box, dr_martin), send(martin_box, dr_martin)
-    tracking.claim(
-        first.deliveries.get(), token="t" * 32, until=timezone.now() + timedelta(seconds=30)
-    )
+    settings.CONNECTIONS_PER_PEER = 1
+    claim(first.deliveries.get(), token="t" * 32, until=timezone.now() + timedelta(seconds=30))
     drain_peer(PRACTICE_DOMAIN)
     assert (peer.connections, outcome(second)[0]) == (0, "queued")
     settings.CONNECTIONS_PER_PEER = 2
@@ -304,7 +312,7 @@ def test_sending_never_takes_the_last_hand(martin_box, dr_martin, make_peer, set
     settings.OUTBOUND_SLOTS = 1
     make_peer()
     elsewhere = make_delivery(martin_box, address="a@labo-bioval.mssante.example")
-    tracking.claim(elsewhere, token="t" * 32, until=timezone.now() + timedelta(seconds=30))
+    claim(elsewhere, token="t" * 32, until=timezone.now() + timedelta(seconds=30))
     letter = send(martin_box, dr_martin)
     drain_peer(PRACTICE_DOMAIN)
     assert outcome(letter)[0] == "queued"
@@ -425,7 +433,7 @@ def test_failure_nobody_foresaw_defers_and_says_nothing_of_the_letter(
 
     make_peer()
     letter = send(martin_box, dr_martin)
-    monkeypatch.setattr(delivery_module, "source_of", fail)
+    monkeypatch.setattr(delivery_module, "iter_source", fail)
     with caplog.at_level(logging.DEBUG):
         drain_peer(PRACTICE_DOMAIN)
     assert outcome(letter) == ("deferred", "internal")

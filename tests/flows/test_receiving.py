@@ -57,8 +57,9 @@ def test_unknown_mailbox_is_refused_in_the_conversation(practice, martin_box):
 
 
 def test_250_is_said_after_the_file_is_synced_and_the_row_committed(
-    martin_box, practice, monkeypatch, synced
+    martin_box, practice, monkeypatch, settings, synced
 ):
+    settings.INLINE_BYTES = -1
     push = TrustSpaceSMTP.push
     commit = BaseDatabaseWrapper._commit  # type: ignore[attr-defined]  # The stubs do not know it.
 

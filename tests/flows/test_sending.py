@@ -12,13 +12,12 @@ from mssante.demo.operators import PRACTICE
 from tests.factories.letters import PETIT
 from tests.factories.outbox import BODY, PRACTICE_DOMAIN, ROY, send, write_draft
 from tests.factories.people import make_mailbox
-from webmail.inbound.tasks import process_inbound
+from webmail.inbound.tasks import drain_spool
 from webmail.mailbox.reading import read_message, source_of
 from webmail.models import (
     Delivery,
     DeliveryState,
     FolderRole,
-    InboundMessage,
     Mailbox,
     MailboxKind,
     Message,
@@ -48,8 +47,7 @@ def make_due(letter):
 
 
 def process_all():
-    for inbound in InboundMessage.objects.order_by("pk"):
-        process_inbound(inbound.pk)
+    drain_spool()
 
 
 def in_parallel(deed, *arguments):

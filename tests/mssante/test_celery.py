@@ -52,7 +52,7 @@ def test_every_task_of_the_house_is_found():
     ours = {name for name in celery.app.tasks if not name.startswith("celery.")}
     assert ours == {
         "webmail.drain_peer",
-        "webmail.process_inbound",
+        "webmail.drain_spool",
         "directory.tasks.refresh_trusted_domains",
     }
 
@@ -64,7 +64,7 @@ def test_arguments_of_tasks_are_ids_and_domains():
         for name, task in celery.app.tasks.items()
         if name.startswith("webmail.")
     }
-    assert arguments == {"webmail.drain_peer": [str], "webmail.process_inbound": [int]}
+    assert arguments == {"webmail.drain_peer": [str], "webmail.drain_spool": []}
 
 
 def test_only_json_crosses_the_broker_and_a_lost_worker_gives_its_task_back():

@@ -50,9 +50,10 @@ class ScriptedPeer:
     """A peer's SMTP server that answers as told and remembers all it was given.
 
     ``replies`` maps a verb (``greeting``, ``EHLO``, ``STARTTLS``, ``MAIL``, ``RCPT``, ``DATA``,
-    ``dot``) to a list of answers, used in turn; the last one stays. An answer of ``None`` cuts the
-    connection; ``"silence"`` says nothing at all; ``"554 no|cut"`` answers, then cuts. The verb
-    ``content`` with ``None`` cuts in the middle of a letter.
+    ``dot``, ``chunk``) to a list of answers, used in turn; the last one stays. An answer of
+    ``None`` cuts the connection; ``"silence"`` says nothing at all; ``"554 no|cut"`` answers, then
+    cuts. The verb ``content`` with ``None`` cuts in the middle of a letter. ``dot`` also answers
+    the last BDAT; ``chunk`` the others.
     """
 
     def __init__(self, context, *, replies=None, offers=("STARTTLS", "SIZE 36700160", "8BITMIME")):
@@ -94,58 +95,95 @@ class ScriptedPeer:
             ends.enter_context(connection)
             self._talk(connection, ends)
 
-    def _talk(self, connection, ends):  # noqa: C901, PLR0912  (One table of verbs.)
-        file = ends.enter_context(connection.makefile("rwb", buffering=0))
-
-        def say(verb, default):
-            answer = self._answer(verb, default)
-            if answer is None:
-                raise ConnectionError
-            answer, _, then = answer.partition("|")
-            if answer != "silence":
-                file.write(answer.encode("latin-1") + b"\r\n")
-            if then == "cut":
-                raise ConnectionError
-            return answer
-
-        say("greeting", "220 peer ready")
-        sender, is_tls = "", False
-        recipients: list[str] = []
-        while line := file.readline():
+    def _talk(self, connection, ends):
+        state = _Talk(connection, ends)
+        self._say(state, "greeting", "220 peer ready")
+        while line := state.reader.readline():
             command = line.decode().strip()
-            verb = command.split(" ")[0].split(":")[0].upper()
             self.commands.append(command)
-            if verb == "EHLO":
-                offers = [one for one in self.offers if not (is_tls and one == "STARTTLS")]
-                say("EHLO", "\r\n".join([f"250-{o}" for o in ["peer", *offers]] + ["250 HELP"]))
-            elif verb == "STARTTLS":
-                if not say("STARTTLS", "220 go").startswith("220"):
-                    continue
-                connection = self.context.wrap_socket(connection, server_side=True)
-                self._tls_connections.append(connection)
-                ends.callback(_hang_up, connection)
-                file, is_tls = ends.enter_context(connection.makefile("rwb", buffering=0)), True
-            elif verb == "MAIL":
-                sender, recipients = command, []
-                say("MAIL", "250 2.1.0 ok")
-            elif verb == "RCPT":
-                if say("RCPT", "250 2.1.5 ok").startswith("25"):
-                    recipients.append(command)
-            elif verb == "DATA":
-                if not say("DATA", "354 go").startswith("354"):
-                    continue
-                content = b""
-                if self._answer("content", "") is None:
-                    raise ConnectionError
-                while not (content.endswith(b"\r\n.\r\n") or content == b".\r\n"):
-                    piece = file.readline()
-                    if not piece:
-                        raise ConnectionError
-                    content += piece
-                self.letters.append((sender, recipients, content[:-3], is_tls))
-                say("dot", "250 2.0.0 taken")
-            elif verb == "QUIT":
-                file.write(b"221 bye\r\n")
+            verb = command.split(" ")[0].split(":")[0].upper()
+            answer = getattr(self, f"_on_{verb.lower()}", self._on_other)
+            answer(state, command)
+            if verb == "QUIT":
                 return
-            else:
-                file.write(b"250 ok\r\n")
+
+    def _say(self, state, verb, default, *, then=lambda: None):
+        """Answer as told; ``then`` is done first when the answer is a yes."""
+        answer = self._answer(verb, default)
+        if answer is None:
+            raise ConnectionError
+        answer, _, after = answer.partition("|")
+        if answer.startswith("250"):
+            then()
+        if answer != "silence":
+            state.connection.sendall(answer.encode("latin-1") + b"\r\n")
+        if after == "cut":
+            raise ConnectionError
+        return answer
+
+    def _on_ehlo(self, state, _command):
+        offers = [one for one in self.offers if not (state.is_tls and one == "STARTTLS")]
+        lines = [f"250-{one}" for one in ["peer", *offers]]
+        self._say(state, "EHLO", "\r\n".join([*lines, "250 HELP"]))
+
+    def _on_starttls(self, state, _command):
+        if self._say(state, "STARTTLS", "220 go").startswith("220"):
+            state.secure(self.context)
+            self._tls_connections.append(state.connection)
+
+    def _on_mail(self, state, command):
+        state.sender, state.recipients, state.chunks = command, [], b""
+        self._say(state, "MAIL", "250 2.1.0 ok")
+
+    def _on_rcpt(self, state, command):
+        self._say(state, "RCPT", "250 2.1.5 ok", then=lambda: state.recipients.append(command))
+
+    def _on_data(self, state, _command):
+        if not self._say(state, "DATA", "354 go").startswith("354"):
+            return
+        if self._answer("content", "") is None:
+            raise ConnectionError
+        lines = []
+        while (line := state.reader.readline()) != b".\r\n":
+            if not line:
+                raise ConnectionError
+            lines.append(line)
+        self._take(state, b"".join(lines))
+
+    def _on_bdat(self, state, command):
+        size, is_last = int(command.split(" ")[1]), command.upper().endswith(" LAST")
+        if self._answer("content", "") is None:
+            raise ConnectionError
+        chunk = state.reader.read(size)
+        if len(chunk) < size:
+            raise ConnectionError
+        state.chunks += chunk
+        if is_last:
+            self._take(state, state.chunks)
+            state.chunks = b""
+        elif not self._say(state, "chunk", "250 2.0.0 more").startswith("250"):
+            state.chunks = b""
+
+    def _take(self, state, content):
+        self.letters.append((state.sender, state.recipients, content, state.is_tls))
+        self._say(state, "dot", "250 2.0.0 taken")
+
+    def _on_quit(self, state, _command):
+        state.connection.sendall(b"221 bye\r\n")
+
+    def _on_other(self, state, _command):
+        state.connection.sendall(b"250 ok\r\n")
+
+
+class _Talk:
+    """One conversation of a scripted peer: its socket, in clear and then not, and its letter."""
+
+    def __init__(self, connection, ends):
+        self.connection, self._ends, self.is_tls = connection, ends, False
+        self.reader = ends.enter_context(connection.makefile("rb"))
+        self.sender, self.recipients, self.chunks = "", [], b""
+
+    def secure(self, context):
+        self.connection = context.wrap_socket(self.connection, server_side=True)
+        self._ends.callback(_hang_up, self.connection)
+        self.reader, self.is_tls = self._ends.enter_context(self.connection.makefile("rb")), True

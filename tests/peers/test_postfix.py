@@ -14,7 +14,7 @@ from tests.factories.letters import MARTIN, PETIT
 from tests.peers.postfix import running_postfix
 from tests.pki import builder
 from tests.pki.handshake import write_identity
-from webmail.inbound.tasks import process_inbound
+from webmail.inbound.tasks import drain_spool
 from webmail.mailbox.reading import content_of, read_message, source_of, subject_of
 from webmail.models import DeliveryState, InboundMessage, Message, MessageState
 from webmail.outbound.drafts import DraftText, UploadedPart, attach_files, create_draft
@@ -75,8 +75,7 @@ def hand_to(postfix, to):
 
 
 def process_all():
-    for inbound in InboundMessage.objects.all():
-        process_inbound(inbound.pk)
+    drain_spool()
 
 
 def send(mailbox, actor, to=PETIT):

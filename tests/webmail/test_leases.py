@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError
 from django.utils import timezone
 
-from tests.factories.outbox import make_delivery
+from tests.factories.outbox import claim, make_delivery
 from webmail import leases, tracking
 from webmail.leases import kept_lease
 from webmail.models import Delivery
@@ -20,7 +20,7 @@ TOKEN = "t" * 32
 def claimed(settings, martin_box):
     settings.LEASE_SECONDS = 0.15
     delivery = make_delivery(martin_box)
-    tracking.claim(delivery, token=TOKEN, until=timezone.now() + timedelta(seconds=0.15))
+    claim(delivery, token=TOKEN, until=timezone.now() + timedelta(seconds=0.15))
     return delivery
 
 

@@ -14,7 +14,7 @@ from hypothesis.stateful import (
 )
 
 from accounts.audit.models import AuditEvent
-from tests.factories.outbox import make_delivery
+from tests.factories.outbox import claim, make_delivery
 from webmail import tracking
 from webmail.models import Delivery, Mailbox
 from webmail.tracking import FINAL, TRANSITIONS, Outcome, WrongTransitionError
@@ -23,9 +23,9 @@ pytestmark = pytest.mark.django_db(databases="__all__")
 
 # From the plan: what may follow each state.
 ALLOWED = {
-    "queued": {"in_flight", "cancelled"},
+    "queued": {"in_flight", "cancelled", "failed"},
     "in_flight": {"accepted", "deferred", "failed", "queued"},
-    "deferred": {"queued", "cancelled", "failed"},
+    "deferred": {"in_flight", "cancelled", "failed"},
     "accepted": {"delivered", "read", "taken_in_charge", "failed"},
     "delivered": {"read", "taken_in_charge", "failed"},
     "read": {"taken_in_charge"},
@@ -44,7 +44,7 @@ def far(minutes):
 
 # verb → (what it does with a token, the state it leads to, the states it may start from)
 VERBS = {
-    "claim": (lambda d, t: tracking.claim(d, token=t, until=far(1)), "in_flight", {"queued"}),
+    "claim": (lambda d, t: claim(d, token=t, until=far(1)), "in_flight", {"queued", "deferred"}),
     "accept": (lambda d, t: tracking.accept(d, Outcome(), token=t), "accepted", {"in_flight"}),
     "defer": (
         lambda d, t: tracking.defer(
@@ -57,9 +57,8 @@ VERBS = {
     "expire": (
         lambda d, _t: tracking.expire(d, REFUSED, now=far(2)),
         "failed",
-        {"deferred", "in_flight"},
+        {"queued", "deferred", "in_flight"},
     ),
-    "requeue": (lambda d, _t: tracking.requeue(d), "queued", {"deferred"}),
     "release": (
         lambda d, _t: tracking.release_expired(d, now=far(2), next_attempt_at=far(2)),
         "queued",
@@ -160,13 +159,13 @@ def test_table_of_the_code_is_the_table_of_the_plan():
 
 def test_each_claim_counts_an_attempt_and_forgets_the_dot_of_the_one_before(martin_box):
     delivery = make_delivery(martin_box, dot_at=timezone.now())
-    tracking.claim(delivery, token=TOKEN, until=far(1))
+    claim(delivery, token=TOKEN, until=far(1))
     assert (delivery.attempts, delivery.dot_at, delivery.next_attempt_at) == (1, None, None)
 
 
 def test_final_dot_needs_the_lease(martin_box):
     delivery = make_delivery(martin_box)
-    tracking.claim(delivery, token=TOKEN, until=far(1))
+    claim(delivery, token=TOKEN, until=far(1))
     with pytest.raises(WrongTransitionError):
         tracking.note_final_dot(delivery, token=OTHER)
     delivery.refresh_from_db()
@@ -178,12 +177,11 @@ def test_final_dot_needs_the_lease(martin_box):
 
 def test_doubt_stays_until_the_peer_answers_for_the_letter(martin_box):
     delivery = make_delivery(martin_box)
-    tracking.claim(delivery, token=TOKEN, until=far(1))
+    claim(delivery, token=TOKEN, until=far(1))
     tracking.defer(
         delivery, Outcome(reason="timeout"), token=TOKEN, next_attempt_at=far(1), is_uncertain=True
     )
-    tracking.requeue(delivery)
-    tracking.claim(delivery, token=TOKEN, until=far(1))
+    claim(delivery, token=TOKEN, until=far(1))
     tracking.defer(
         delivery,
         Outcome(reason="unreachable"),
@@ -192,22 +190,21 @@ def test_doubt_stays_until_the_peer_answers_for_the_letter(martin_box):
         is_uncertain=False,
     )
     assert delivery.is_uncertain
-    tracking.requeue(delivery)
-    tracking.claim(delivery, token=TOKEN, until=far(1))
+    claim(delivery, token=TOKEN, until=far(1))
     tracking.accept(delivery, Outcome(smtp_code=250), token=TOKEN)
     assert not delivery.is_uncertain
 
 
 def test_living_lease_is_not_released(martin_box):
     delivery = make_delivery(martin_box)
-    tracking.claim(delivery, token=TOKEN, until=far(1))
+    claim(delivery, token=TOKEN, until=far(1))
     with pytest.raises(WrongTransitionError):
         tracking.release_expired(delivery, now=timezone.now(), next_attempt_at=timezone.now())
 
 
 def test_dot_noted_after_the_look_is_not_forgotten_by_the_release(martin_box):
     delivery = make_delivery(martin_box)
-    tracking.claim(delivery, token=TOKEN, until=far(1))
+    claim(delivery, token=TOKEN, until=far(1))
     slow_worker = Delivery.objects.get(pk=delivery.pk)
     tracking.note_final_dot(slow_worker, token=TOKEN)
     with pytest.raises(WrongTransitionError):
@@ -219,7 +216,7 @@ def test_dot_noted_after_the_look_is_not_forgotten_by_the_release(martin_box):
 
 def test_what_is_known_of_the_peer_outlives_an_outcome_that_says_nothing_of_it(martin_box):
     delivery = make_delivery(martin_box)
-    tracking.claim(delivery, token=TOKEN, until=far(1))
+    claim(delivery, token=TOKEN, until=far(1))
     outcome = Outcome(
         smtp_code=250, peer_host="mss.example:25", peer_dn="CN=mss", tls_version="TLSv1.3"
     )

@@ -24,6 +24,7 @@ from webmail.outbound.lines import borrowed_line
 from webmail.outbound.local import deliver_locally
 from webmail.outbound.outcomes import fail_for_good, try_again
 from webmail.outbound.peers import PeerLine
+from webmail.outbound.plan import wait_after
 from webmail.outbound.reasons import reason_of
 from webmail.outbound.replies import PeerReply, TransportError
 from webmail.outbound.routing import is_ours
@@ -37,6 +38,8 @@ _LETTERS_PER_RUN: Final = 200
 _MOST_AT_ONCE: Final = 16
 _FAST_SECONDS: Final = 1.0  # For a letter. Who is slower is given fewer letters at a time.
 _OUR_OWN: Final = "internal"
+# What is out of order with us, for every peer: none of them is in trouble.
+_NOT_THE_PEER: Final = frozenset({"whitelist_stale", "certificate_status_unknown"})
 _SILENCE: Final = "timeout"
 # What a peer that closed a kept line meanwhile looks like; nothing was taken.
 _GONE: Final = frozenset({"connection_lost", "peer_closing", "tls"})
@@ -94,11 +97,17 @@ def _attempt_all(claims: Sequence[Claim], line: PeerLine) -> None:
         _attempt(claim, line)
         error = line.given_up
         if error is not None and not error.permanent:
-            until = note_trouble(line.domain, error.reason)
+            until = _left_alone_until(line.domain, error)
             outcome = Outcome(reason=error.reason, **line.facts())
             _hand_back(claims[number + 1 :], outcome, until)
             tracking.postpone(waiting_for(line.domain), outcome, until=until)
             return
+
+
+def _left_alone_until(domain: str, error: TransportError) -> datetime:
+    if error.reason in _NOT_THE_PEER:
+        return timezone.now() + wait_after(1)
+    return note_trouble(domain, error.reason)
 
 
 def _hand_back(claims: Sequence[Claim], outcome: Outcome, until: datetime | None = None) -> None:

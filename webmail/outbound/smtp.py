@@ -100,7 +100,8 @@ class Conversation:
         if self._has_pipelining:
             # RFC 2920: one packet there, one back.
             self._write("".join(f"{command}\r\n" for command in commands).encode("ascii"))
-            mail_answer, *answers = [self._answer() for _ in commands]
+            mail_answer = self._answer()
+            answers = self._answers_after(mail_answer, len(letter.recipients))
         else:
             mail_answer = self._command(mail)
             answers = [self._command(one) for one in commands[1:]] if mail_answer.is_ok else []
@@ -108,6 +109,18 @@ class Conversation:
             return dict.fromkeys(letter.recipients, mail_answer)
         pairs = zip(letter.recipients, answers, strict=True)
         return {recipient: answer for recipient, answer in pairs if not answer.is_ok}
+
+    def _answers_after(self, mail_answer: PeerReply, count: int) -> list[PeerReply]:
+        """The answers to a pipeline of RCPT. A peer that refused MAIL and hangs up has said it
+        all.
+        """
+        try:
+            return [self._answer() for _ in range(count)]
+        except (OSError, smtplib.SMTPException, TransportError):
+            if mail_answer.is_ok:
+                raise
+            self._smtp.close()
+            return []
 
     def _chunks(self, letter: Letter, progress: "_Progress") -> PeerReply:
         """The letter as it is (RFC 3030): no stuffing, no search for its end."""
@@ -311,6 +324,8 @@ def _broken(error: Exception, *, after_dot: bool) -> TransportError:  # noqa: PL
     """
     if isinstance(error, ssl.SSLCertVerificationError):
         return TransportError("untrusted_peer", after_dot=after_dot)
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return TransportError("connection_lost", after_dot=after_dot)
     if isinstance(error, ssl.SSLError):
         return TransportError("tls", after_dot=after_dot)
     # smtplib reports a time-out as a lost connection, and keeps the truth as its context.

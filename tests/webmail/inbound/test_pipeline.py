@@ -9,14 +9,18 @@ from accounts.audit.models import AuditEvent
 from tests.factories.letters import MARTIN, make_letter
 from tests.factories.people import make_mailbox
 from tests.factories.spooled import make_delivery, make_due, spool
-from webmail.inbound import pipeline
-from webmail.inbound.deposit import deposit_message
+from webmail.inbound import deposit, pipeline
 from webmail.inbound.files import read_spooled
-from webmail.inbound.pipeline import process
+from webmail.inbound.pipeline import process, process_due
 from webmail.mime.parse import parse_message
-from webmail.models import DeliveryState, InboundMessage, Message, SpoolState
+from webmail.models import Blob, DeliveryState, InboundMessage, Message, SpoolState
 
 pytestmark = pytest.mark.django_db(databases="__all__")
+
+
+@pytest.fixture(autouse=True)
+def _all_in_files(settings):
+    settings.INLINE_BYTES = -1
 
 
 @pytest.fixture
@@ -49,13 +53,17 @@ def run(inbound):
     return inbound
 
 
-def test_done_message_lies_in_its_box_and_no_longer_in_the_spool(martin_box, spool_folder):
-    inbound = run(spool(martin_box))
+def test_done_message_lies_in_its_box_and_no_longer_in_the_spool(
+    martin_box, spool_folder, django_capture_on_commit_callbacks
+):
+    with django_capture_on_commit_callbacks(execute=True):
+        inbound = run(spool(martin_box))
     assert (inbound.state, inbound.attempts, inbound.lease_token) == (SpoolState.DONE, 1, "")
     recipient = inbound.recipients.get()
-    assert recipient.deposited == Message.objects.get()
     assert recipient.deposited_at is not None
+    assert Message.objects.count() == 1
     assert list(spool_folder.iterdir()) == []
+    assert inbound.content == b""
 
 
 def test_done_message_is_not_processed_again(martin_box):
@@ -143,55 +151,129 @@ def test_message_its_workers_die_on_is_set_aside(martin_box, settings):
 def test_worker_that_lost_its_lease_leaves_row_and_file_to_the_other(
     martin_box, monkeypatch, spool_folder
 ):
-    deposit = deposit_message
+    prepare = deposit.prepare_copies
+    taken = []
 
-    def slow_deposit(*args):
+    def prepare_and_lose(copies):
         InboundMessage.objects.update(lease_token="another worker's")
-        return deposit(*args)
+        taken.append(copies)
+        return prepare(copies)
 
-    monkeypatch.setattr(pipeline, "deposit_message", slow_deposit)
+    monkeypatch.setattr(pipeline, "prepare_copies", prepare_and_lose)
     inbound = run(spool(martin_box))
+    assert taken
     assert (inbound.state, inbound.lease_token) == (SpoolState.PROCESSING, "another worker's")
     assert (spool_folder / inbound.name).exists()
+    assert not Message.objects.exists()
+    assert not Blob.objects.exists()
 
 
-def test_crash_between_two_boxes_deposits_once_in_each(martin_box, petit_box, monkeypatch):
-    deposit, boxes = deposit_message, []
-
-    def crashing(mailbox, arrival):
-        boxes.append(mailbox)
-        if len(boxes) == 2:
-            raise Trouble
-        return deposit(mailbox, arrival)
-
-    monkeypatch.setattr(pipeline, "deposit_message", crashing)
-    inbound = run(spool(martin_box, petit_box))
-    assert Message.objects.count() == 1
-    assert inbound.state == SpoolState.WAITING
-    assert run(make_due(inbound)).state == SpoolState.DONE
-    assert [Message.objects.filter(mailbox=box).count() for box in (martin_box, petit_box)] == [
-        1,
-        1,
-    ]
-    # The box that had its copy was not even asked again.
-    assert len(boxes) == 3
-
-
-def test_crash_after_the_deposit_and_before_its_note_deposits_once(martin_box, monkeypatch):
-    deposit = deposit_message
+@pytest.mark.parametrize("moment", ["prepare_copies", "write_copies", "_finish"])
+def test_crash_at_any_moment_leaves_nothing_and_the_next_run_all_of_it(
+    martin_box, petit_box, monkeypatch, moment
+):
+    whole = getattr(pipeline, moment)
 
     def crashing(*args):
-        deposit(*args)
+        whole(*args)
         raise Trouble
 
-    monkeypatch.setattr(pipeline, "deposit_message", crashing)
-    inbound = run(spool(martin_box))
-    monkeypatch.setattr(pipeline, "deposit_message", deposit)
+    monkeypatch.setattr(pipeline, moment, crashing)
+    inbound = run(spool(martin_box, petit_box))
+    assert inbound.state == SpoolState.WAITING
+    assert not Message.objects.exists()
+    monkeypatch.setattr(pipeline, moment, whole)
     assert run(make_due(inbound)).state == SpoolState.DONE
-    message = Message.objects.get()
-    assert inbound.recipients.get().deposited == message
+    for box in (martin_box, petit_box):
+        box.refresh_from_db()
+        assert (box.unread, Message.objects.filter(mailbox=box).count()) == (1, 1)
+
+
+def batch_sizes(monkeypatch):
+    """How many messages each transaction takes, as they come."""
+    sizes: list[int] = []
+    whole = pipeline._deposit
+
+    def noted(claimed):
+        sizes.append(len(claimed))
+        whole(claimed)
+
+    monkeypatch.setattr(pipeline, "_deposit", noted)
+    return sizes
+
+
+def numbered(number, **headers):
+    return make_letter(message_id=f"{number}@x.example", **headers)
+
+
+def test_letters_that_wait_are_deposited_together(martin_box, petit_box, monkeypatch):
+    sizes = batch_sizes(monkeypatch)
+    for number in range(30):
+        spool(martin_box, petit_box, raw=numbered(number))
+    process_due()
+    assert sizes == [25, 5]
+    assert Message.objects.count() == 60
+    assert set(InboundMessage.objects.values_list("state", "lease_token")) == {("done", "")}
     martin_box.refresh_from_db()
-    assert martin_box.unread == 1
+    assert (
+        martin_box.unread,
+        AuditEvent.objects.filter(event="mailbox:message:deposited").count(),
+    ) == (30, 60)
+
+
+def test_big_letters_are_not_taken_many_at_once(martin_box, monkeypatch):
+    monkeypatch.setattr(pipeline, "_MOST_BYTES_AT_ONCE", 5000)
+    for number in range(3):
+        spool(martin_box, raw=numbered(number, text="x" * 70 + "\n" * 3000))
+    sizes = batch_sizes(monkeypatch)
+    process_due()
+    assert sizes == [1, 1, 1]
+
+
+def test_poison_among_many_hurts_itself_alone(martin_box, monkeypatch, settings):
+    def picky(raw):
+        if b"POISON" in raw:
+            raise Trouble
+        return parse_message(raw)
+
+    monkeypatch.setattr(pipeline, "parse_message", picky)
+    for number in range(5):
+        spool(martin_box, raw=numbered(number))
+    poison = spool(martin_box, raw=make_letter(text="POISON"))
+    for number in range(5, 9):
+        spool(martin_box, raw=numbered(number))
+    process_due()
+    assert Message.objects.count() == 9
+    for _ in range(settings.SPOOL_POISON_LIMIT - 1):
+        make_due(poison)
+        process_due()
+    poison.refresh_from_db()
+    assert (poison.state, poison.attempts) == (SpoolState.SET_ASIDE, settings.SPOOL_POISON_LIMIT)
+
+
+def test_what_may_have_killed_a_worker_is_taken_alone(martin_box):
+    rows = [spool(martin_box, raw=numbered(number)) for number in range(3)]
+    InboundMessage.objects.filter(pk=rows[1].pk).update(attempts=1)
+    batches = []
+    while batch := pipeline._next_due():
+        batches.append(batch)
+        pipeline._process(pipeline._claim(batch))
+    assert batches == [[rows[0].pk], [rows[1].pk], [rows[2].pk]]
+
+
+def test_two_copies_and_an_answer_that_come_together_are_one_letter_and_one_conversation(
+    martin_box,
+):
+    raw = numbered(1)
+    spool(martin_box, raw=raw)
+    spool(martin_box, raw=raw)
+    spool(martin_box, raw=numbered(2, In_Reply_To="<1@x.example>"))
+    process_due()
+    first, answer = Message.objects.order_by("pk")
+    assert first.thread == answer.thread
+    martin_box.refresh_from_db()
+    assert martin_box.unread == 2
+    assert InboundMessage.objects.filter(state=SpoolState.DONE).count() == 3
 
 
 def test_letter_from_our_own_house_tells_its_delivery(martin_box, petit_box):

@@ -94,7 +94,7 @@ def report(martin_box, dn_of):
         process(inbound.pk)
         inbound.refresh_from_db()
         assert inbound.state == SpoolState.DONE, inbound.problem
-        assert inbound.recipients.get().deposited is not None
+        assert inbound.recipients.get().deposited_at is not None
 
     return bring
 

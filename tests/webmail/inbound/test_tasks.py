@@ -17,13 +17,18 @@ from webmail.models import InboundMessage, SpoolState
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def _fresh_sweep(monkeypatch):
+    monkeypatch.setattr(tasks._Sweep, "rung_at", None)
+
+
 @pytest.fixture
 def rung(monkeypatch):
-    ids = []
+    bells = []
     monkeypatch.setattr(
-        tasks.process_inbound, "apply_async", lambda args, **_options: ids.extend(args)
+        tasks.drain_spool, "apply_async", lambda *args, **options: bells.append((args, options))
     )
-    return ids
+    return bells
 
 
 @pytest.mark.parametrize("error", [OperationalError("down"), ConnectionRefusedError()])
@@ -31,49 +36,47 @@ def test_bell_that_cannot_ring_raises_nothing(monkeypatch, caplog, error):
     def fails(*_args, **_options):
         raise error
 
-    monkeypatch.setattr(tasks.process_inbound, "apply_async", fails)
-    tasks.ring_inbound(1)
+    monkeypatch.setattr(tasks.drain_spool, "apply_async", fails)
+    tasks.ring_spool()
     assert "event=bell_failed" in caplog.text
 
 
-def test_task_takes_an_id_and_processes_its_row(martin_box):
+def test_task_takes_what_is_due(martin_box):
     inbound = spool(martin_box)
-    tasks.process_inbound(inbound.pk)
+    tasks.drain_spool()
     inbound.refresh_from_db()
     assert inbound.state == SpoolState.DONE
 
 
-def test_sweep_rings_what_is_due_and_nothing_else(martin_box, rung):
+def test_sweep_rings_for_what_is_due_and_for_nothing_else(martin_box, rung, monkeypatch):
     now = timezone.now()
     past, future = now - timedelta(seconds=1), now + timedelta(seconds=60)
-    states: dict[str, dict[str, Any]] = {
-        "due": {"state": SpoolState.WAITING, "next_attempt_at": past},
-        "later": {"state": SpoolState.WAITING, "next_attempt_at": future},
-        "dead": {"state": SpoolState.PROCESSING, "lease_until": past},
-        "alive": {"state": SpoolState.PROCESSING, "lease_until": future},
-        "done": {"state": SpoolState.DONE, "next_attempt_at": None},
-        "aside": {"state": SpoolState.SET_ASIDE, "next_attempt_at": None},
+    states: dict[str, tuple[dict[str, Any], bool]] = {
+        "due": ({"state": SpoolState.WAITING, "next_attempt_at": past}, True),
+        "later": ({"state": SpoolState.WAITING, "next_attempt_at": future}, False),
+        "dead": ({"state": SpoolState.PROCESSING, "lease_until": past}, True),
+        "alive": ({"state": SpoolState.PROCESSING, "lease_until": future}, False),
+        "done": ({"state": SpoolState.DONE, "next_attempt_at": None}, False),
+        "aside": ({"state": SpoolState.SET_ASIDE, "next_attempt_at": None}, False),
     }
-    ids = {}
-    for name, fields in states.items():
-        ids[name] = spool(martin_box).pk
-        InboundMessage.objects.filter(pk=ids[name]).update(**fields)
-    tasks.sweep_spool()
-    assert rung == [ids["due"], ids["dead"]]
+    pk = spool(martin_box).pk
+    for name, (fields, is_rung) in states.items():
+        rung.clear()
+        monkeypatch.setattr(tasks._Sweep, "rung_at", None)
+        InboundMessage.objects.filter(pk=pk).update(**fields)
+        tasks.sweep_spool()
+        assert rung == ([((), {"retry": False})] if is_rung else []), name
 
 
-def test_sweep_rings_a_row_once_in_a_while_however_often_it_runs(martin_box, monkeypatch):
-    rung: list[int] = []
-    monkeypatch.setattr(tasks, "ring_inbound", rung.append)
-    monkeypatch.setattr(tasks._Sweep, "rung", {})
-    inbound = spool(martin_box)
+def test_sweep_rings_once_in_a_while_however_often_it_runs(martin_box, rung):
+    spool(martin_box)
     for _ in range(5):
         tasks.sweep_spool()
-    assert rung == [inbound.pk]
+    assert len(rung) == 1
 
 
 def test_file_no_row_holds_goes_after_a_day_and_not_before(settings, martin_box, monkeypatch):
-    monkeypatch.setattr(tasks._Sweep, "rung", {})
+    settings.INLINE_BYTES = -1
     held = spool(martin_box)
     folder = Path(settings.SPOOL_DIR)
     (folder / "fresh").write_bytes(b"x")

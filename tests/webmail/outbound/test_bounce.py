@@ -5,7 +5,7 @@ import pytest
 from tests.factories.letters import PETIT
 from tests.factories.outbox import make_delivery
 from webmail.inbound.files import read_spooled
-from webmail.inbound.tasks import process_inbound
+from webmail.inbound.tasks import drain_spool
 from webmail.mailbox.reading import author_of, read_message, subject_of
 from webmail.mime.reports import parse_report
 from webmail.models import Blob, DeliveryState, InboundMessage, Mailbox, Message
@@ -61,7 +61,7 @@ def test_notice_holds_the_headers_and_nothing_of_the_body(failed):
 
 def test_notice_says_in_the_sites_language_what_to_do(failed, martin_box):
     told(failed)
-    process_inbound(InboundMessage.objects.get().pk)
+    drain_spool()
     notice = Message.objects.get(state="received")
     text = read_message(notice).text
     assert PETIT in text
@@ -87,7 +87,7 @@ def test_failure_without_a_permanent_code_is_still_reported_as_one(martin_box):
 def test_senders_full_box_still_gets_its_notice(failed, martin_box):
     Mailbox.objects.filter(pk=martin_box.pk).update(used_bytes=martin_box.quota_bytes)
     told(failed)
-    process_inbound(InboundMessage.objects.get().pk)
+    drain_spool()
     assert Message.objects.filter(state="received", mailbox=martin_box).count() == 1
 
 

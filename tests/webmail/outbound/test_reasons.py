@@ -11,9 +11,8 @@ from django.conf import settings
 from django.utils import timezone, translation
 
 from webmail.models import DeliveryState
-from webmail.outbound.delivery import reason_of
-from webmail.outbound.reasons import cure_of, sentence_of
-from webmail.outbound.smtp import PeerReply
+from webmail.outbound.reasons import cure_of, reason_of, sentence_of
+from webmail.outbound.replies import PeerReply
 from webmail.web.truth import LOOKS, cure, short_reason, state_of, steps_of, summary_of, truth_of
 
 WORDED = (

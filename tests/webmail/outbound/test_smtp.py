@@ -2,16 +2,42 @@
 clear, and only a 250 after the dot is a yes.
 """
 
+import itertools
+
 import pytest
+from hypothesis import given, strategies as st
 
 from mssante.demo.operators import HOSPITAL, PRACTICE
 from tests.peers.servers import ScriptedPeer
 from tests.pki.handshake import peer_context
-from webmail.outbound.smtp import Letter, TransportError, connect
+from webmail.outbound.replies import TransportError
+from webmail.outbound.smtp import Letter, connect, stuffed
 
 CONTENT = b"Subject: Avis\r\n\r\n.\r\n..\r\n.fin\r\nBonjour.\r\n"
 FIRST, SECOND = "un@peer.example", "deux@peer.example"
 BIG = b"Subject: x\r\n\r\n" + (b"x" * 70 + b"\r\n") * 200_000
+
+
+PLAIN = ("STARTTLS", "SIZE 36700160", "8BITMIME")
+MANNERS = {
+    "data": PLAIN,
+    "pipelined": (*PLAIN, "PIPELINING"),
+    "chunked": (*PLAIN, "CHUNKING"),
+    "both": (*PLAIN, "PIPELINING", "CHUNKING"),
+}
+every_manner = pytest.mark.parametrize("manner", MANNERS)
+chunking = pytest.mark.parametrize("manner", ["chunked", "both"])
+
+
+def at(*verbs):
+    """Each verb in each manner that has it."""
+    pairs = [
+        (manner, verb)
+        for manner in MANNERS
+        for verb in verbs
+        if verb != "DATA" or manner in {"data", "pipelined"}
+    ]
+    return pytest.mark.parametrize(("manner", "verb"), pairs)
 
 
 def identity_of(space, key):
@@ -23,7 +49,8 @@ def identity_of(space, key):
 def start(toy_space):
     peers = []
 
-    def start(**script):
+    def start(manner="data", **script):
+        script.setdefault("offers", MANNERS[manner])
         context = peer_context("server", **identity_of(toy_space, PRACTICE.key))
         peers.append(ScriptedPeer(context, **script))
         return peers[-1]
@@ -56,7 +83,8 @@ def reach(toy_space):
 
 
 def letter(*recipients, content=CONTENT):
-    return Letter(sender="nous@ch.example", recipients=recipients or (FIRST,), content=content)
+    pieces = [content[i : i + (1 << 20)] for i in range(0, len(content), 1 << 20)]
+    return Letter("nous@ch.example", recipients or (FIRST,), len(content), lambda: iter(pieces))
 
 
 def never():
@@ -74,15 +102,18 @@ def broken(conversation, what=None, *, before_dot=lambda: None):
     return caught.value
 
 
-def test_content_arrives_byte_for_byte_through_dot_stuffing(start, reach):
-    peer = start()
+@every_manner
+def test_content_arrives_byte_for_byte_through_dot_stuffing(start, reach, manner):
+    peer = start(manner)
     replies = hand_over(reach(peer))
     assert replies[FIRST].is_ok
     assert replies[FIRST].enhanced == "2.0.0"
     ((_sender, recipients, wire, is_tls),) = peer.letters
     assert is_tls
     assert recipients == [f"RCPT TO:<{FIRST}>"]
-    assert wire.replace(b"\r\n..", b"\r\n.") == CONTENT
+    if manner in {"data", "pipelined"}:
+        wire = wire.replace(b"\r\n..", b"\r\n.")
+    assert wire == CONTENT
 
 
 def test_size_is_announced_when_offered_and_nothing_is_said_in_clear(start, reach):
@@ -92,8 +123,9 @@ def test_size_is_announced_when_offered_and_nothing_is_said_in_clear(start, reac
     assert f"MAIL FROM:<nous@ch.example> SIZE={len(CONTENT)}" in peer.commands
 
 
-def test_dot_is_announced_before_it_leaves(start, reach):
-    peer = start()
+@every_manner
+def test_dot_is_announced_before_it_leaves(start, reach, manner):
+    peer = start(manner)
     seen = []
     hand_over(reach(peer), before_dot=lambda: seen.append(len(peer.letters)))
     assert seen == [0]
@@ -144,9 +176,9 @@ def test_peer_that_is_down_is_unreachable(start, reach):
         reach(peer)
 
 
-@pytest.mark.parametrize("verb", ["greeting", "EHLO", "MAIL", "RCPT", "DATA"])
-def test_silence_is_a_time_out_and_leaves_no_doubt(start, reach, verb):
-    peer = start(replies={verb: ["silence"]})
+@at("greeting", "EHLO", "MAIL", "RCPT", "DATA")
+def test_silence_is_a_time_out_and_leaves_no_doubt(start, reach, manner, verb):
+    peer = start(manner, replies={verb: ["silence"]})
     with pytest.raises(TransportError) as caught:
         hand_over(reach(peer, timeout=0.2), before_dot=never)
     assert caught.value.reason == "timeout"
@@ -154,48 +186,51 @@ def test_silence_is_a_time_out_and_leaves_no_doubt(start, reach, verb):
     assert not caught.value.permanent
 
 
+@every_manner
 @pytest.mark.parametrize(("answer", "reason"), [("silence", "timeout"), (None, "connection_lost")])
-def test_no_answer_after_the_dot_is_doubt(start, reach, answer, reason):
-    peer = start(replies={"dot": [answer]})
+def test_no_answer_after_the_dot_is_doubt(start, reach, manner, answer, reason):
+    peer = start(manner, replies={"dot": [answer]})
     error = broken(reach(peer, timeout=0.5))
     assert (error.reason, error.after_dot) == (reason, True)
 
 
-def test_cut_in_the_middle_of_a_letter_leaves_no_doubt(start, reach):
-    peer = start(replies={"content": [None]})
+@every_manner
+def test_cut_in_the_middle_of_a_letter_leaves_no_doubt(start, reach, manner):
+    peer = start(manner, replies={"content": [None]})
     error = broken(reach(peer), letter(content=BIG), before_dot=never)
     assert (error.reason, error.after_dot) == ("connection_lost", False)
 
 
-@pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA"])
-def test_cut_before_the_letter_leaves_no_doubt(start, reach, verb):
-    error = broken(reach(start(replies={verb: [None]})), before_dot=never)
+@at("MAIL", "RCPT", "DATA")
+def test_cut_before_the_letter_leaves_no_doubt(start, reach, manner, verb):
+    error = broken(reach(start(manner, replies={verb: [None]})), before_dot=never)
     assert (error.reason, error.after_dot) == ("connection_lost", False)
 
 
-@pytest.mark.parametrize("verb", ["greeting", "MAIL", "RCPT", "DATA", "dot"])
+@at("greeting", "MAIL", "RCPT", "DATA", "dot")
 @pytest.mark.parametrize(
     "answer",
     ["garbage", "999 what", "100 wait", "2 ok", "\xff\xfe\x00", "250-ok\r\n250-\r\nnonsense"],
 )
-def test_garbage_is_never_a_yes(start, reach, verb, answer):
-    peer = start(replies={verb: [answer]})
+def test_garbage_is_never_a_yes(start, reach, manner, verb, answer):
+    peer = start(manner, replies={verb: [answer]})
     with pytest.raises(TransportError) as caught:
         hand_over(reach(peer, timeout=1))
     assert not caught.value.permanent
     assert caught.value.after_dot == (verb == "dot")
 
 
-@pytest.mark.parametrize("verb", ["greeting", "MAIL", "dot"])
-def test_reply_line_of_ten_megabytes_is_refused(start, reach, verb):
-    peer = start(replies={verb: ["250 " + "x" * 10_000_000]})
+@at("greeting", "MAIL", "dot")
+def test_reply_line_of_ten_megabytes_is_refused(start, reach, manner, verb):
+    peer = start(manner, replies={verb: ["250 " + "x" * 10_000_000]})
     with pytest.raises(TransportError) as caught:
         hand_over(reach(peer, timeout=2))
     assert not caught.value.permanent
 
 
-def test_reply_without_end_is_refused(start, reach):
-    peer = start(replies={"MAIL": ["250-" + "\r\n250-".join(["x" * 500] * 20_000)]})
+@every_manner
+def test_reply_without_end_is_refused(start, reach, manner):
+    peer = start(manner, replies={"MAIL": ["250-" + "\r\n250-".join(["x" * 500] * 20_000)]})
     assert broken(reach(peer, timeout=2), before_dot=never).reason == "protocol"
 
 
@@ -217,53 +252,59 @@ def test_answer_out_of_place_is_never_a_yes(start, reach, verb, answer):
     assert bool(peer.letters) == (verb == "dot")
 
 
-@pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA", "dot"])
-def test_421_means_closing_and_not_taken(start, reach, verb):
-    error = broken(reach(start(replies={verb: ["421 4.3.2 shutting down|cut"]})))
+@at("MAIL", "RCPT", "DATA", "dot")
+def test_421_means_closing_and_not_taken(start, reach, manner, verb):
+    error = broken(reach(start(manner, replies={verb: ["421 4.3.2 shutting down|cut"]})))
     assert (error.reason, error.after_dot, error.reply.code) == ("peer_closing", False, 421)
 
 
-@pytest.mark.parametrize("verb", ["MAIL", "DATA", "dot"])
-def test_refusal_of_the_letter_is_the_answer_for_every_recipient(start, reach, verb):
-    peer = start(replies={verb: ["554 5.7.1 not from you"]})
+@at("MAIL", "DATA", "dot")
+def test_refusal_of_the_letter_is_the_answer_for_every_recipient(start, reach, manner, verb):
+    peer = start(manner, replies={verb: ["554 5.7.1 not from you"]})
     replies = hand_over(reach(peer), letter(FIRST, SECOND))
     assert {one.code for one in replies.values()} == {554}
     assert all(one.is_permanent for one in replies.values())
     assert set(replies) == {FIRST, SECOND}
 
 
-def test_refusal_of_one_recipient_is_its_own(start, reach):
-    peer = start(replies={"RCPT": ["550 5.1.1 unknown", "250 ok"]})
+@every_manner
+def test_refusal_of_one_recipient_is_its_own(start, reach, manner):
+    peer = start(manner, replies={"RCPT": ["550 5.1.1 unknown", "250 ok"]})
     replies = hand_over(reach(peer), letter(FIRST, SECOND))
     assert (replies[FIRST].code, replies[SECOND].code) == (550, 250)
     assert peer.letters[0][1] == [f"RCPT TO:<{SECOND}>"]
 
 
-def test_no_data_when_nobody_is_taken(start, reach):
-    peer = start(replies={"RCPT": ["550 5.1.1 unknown", "452 4.2.2 full"]})
+@every_manner
+def test_no_data_when_nobody_is_taken(start, reach, manner):
+    peer = start(manner, replies={"RCPT": ["550 5.1.1 unknown", "452 4.2.2 full"]})
     replies = hand_over(reach(peer), letter(FIRST, SECOND), before_dot=never)
     assert replies[FIRST].is_permanent
     assert not replies[SECOND].is_permanent
-    assert "DATA" not in peer.commands
+    assert not any(one.startswith(("DATA", "BDAT")) for one in peer.commands)
 
 
-@pytest.mark.parametrize("verb", ["MAIL", "RCPT"])
-def test_peer_that_hangs_up_after_its_refusal_has_refused(start, reach, verb):
-    conversation = reach(start(replies={verb: ["554 5.7.1 no|cut"]}))
+@at("MAIL", "RCPT")
+def test_peer_that_hangs_up_after_its_refusal_has_refused(start, reach, manner, verb):
+    conversation = reach(start(manner, replies={verb: ["554 5.7.1 no|cut"]}))
     assert hand_over(conversation, before_dot=never)[FIRST].is_permanent
     assert not conversation.is_open
 
 
-def test_line_serves_the_next_letter_after_a_refusal(start, reach):
-    peer = start(replies={"RCPT": ["550 5.1.1 unknown", "250 ok"]})
+@every_manner
+def test_line_serves_the_next_letter_after_a_refusal(start, reach, manner):
+    peer = start(manner, replies={"RCPT": ["550 5.1.1 unknown", "250 ok"]})
     conversation = reach(peer)
     assert hand_over(conversation)[FIRST].is_permanent
     assert hand_over(conversation)[FIRST].is_ok
     assert peer.connections == 1
 
 
-def test_no_unprintable_character_of_a_reply_comes_through(start, reach):
-    reply = hand_over(reach(start(replies={"dot": ["250 2.0.0 ta\x00ken\x1b[31m \xe9"]})))[FIRST]
+@every_manner
+def test_no_unprintable_character_of_a_reply_comes_through(start, reach, manner):
+    reply = hand_over(reach(start(manner, replies={"dot": ["250 2.0.0 ta\x00ken\x1b[31m \xe9"]})))[
+        FIRST
+    ]
     assert reply.is_ok
     assert reply.text.isprintable()
 
@@ -274,9 +315,81 @@ def test_code_that_is_none_is_zero(start, reach, answer):
     assert (error.reason, error.reply.code) == ("protocol", 0)
 
 
-def test_peers_words_are_one_bounded_line(start, reach):
+@every_manner
+def test_peers_words_are_one_bounded_line(start, reach, manner):
     long = "\r\n".join([f"550-5.1.1 {'mot ' * 200}"] * 5 + ["550 5.1.1 fin"])
-    reply = hand_over(reach(start(replies={"RCPT": [long]})))[FIRST]
+    reply = hand_over(reach(start(manner, replies={"RCPT": [long]})))[FIRST]
     assert reply.enhanced == "5.1.1"
     assert "\n" not in reply.text
     assert len(reply.text) <= 1000
+
+
+@every_manner
+def test_large_letter_arrives_byte_for_byte(start, reach, manner):
+    peer = start(manner)
+    assert hand_over(reach(peer), letter(content=BIG))[FIRST].is_ok
+    assert peer.letters[0][2] == BIG
+    chunks = [one for one in peer.commands if one.startswith("BDAT")]
+    assert len(chunks) == (14 if manner in {"chunked", "both"} else 0)
+    assert [one for one in chunks if one.endswith(" LAST")] == chunks[-1:]
+
+
+@chunking
+def test_empty_letter_is_one_empty_chunk(start, reach, manner):
+    peer = start(manner)
+    assert hand_over(reach(peer), letter(content=b""))[FIRST].is_ok
+    assert peer.letters[0][2] == b""
+    assert peer.commands[-1] == "BDAT 0 LAST"
+
+
+@chunking
+def test_chunk_refused_in_the_middle_is_the_answer_and_the_line_serves_on(start, reach, manner):
+    peer = start(manner, replies={"chunk": ["552 5.3.4 too big", "250 ok"]})
+    conversation = reach(peer)
+    replies = hand_over(conversation, letter(content=BIG), before_dot=never)
+    assert replies[FIRST].code == 552
+    assert hand_over(conversation, letter(content=BIG))[FIRST].is_ok
+    assert [len(one[2]) for one in peer.letters] == [len(BIG)]
+
+
+@chunking
+@pytest.mark.parametrize("answer", ["354 go", "garbage"])
+def test_nonsense_after_a_chunk_is_no_yes_and_no_doubt(start, reach, manner, answer):
+    peer = start(manner, replies={"chunk": [answer]})
+    error = broken(reach(peer), letter(content=BIG), before_dot=never)
+    assert (error.reason, error.after_dot) == ("protocol", False)
+
+
+def test_envelope_of_a_pipeline_is_one_packet(start, reach):
+    """The peer has both commands before it answers the first."""
+    peer = start("both", replies={"MAIL": ["250 ok"], "RCPT": ["550 5.1.1 no", "250 ok", "451 no"]})
+    third = "trois@peer.example"
+    replies = hand_over(reach(peer), letter(FIRST, SECOND, third))
+    assert [replies[one].code for one in (FIRST, SECOND, third)] == [550, 250, 451]
+    assert peer.letters[0][1] == [f"RCPT TO:<{SECOND}>"]
+
+
+def test_letters_of_one_line_are_counted(start, reach):
+    conversation = reach(start("both"))
+    for expected in range(1, 4):
+        hand_over(conversation)
+        assert conversation.letters == expected
+
+
+@given(
+    st.lists(st.sampled_from([b".", b"\r\n", b"a", b"..", b"\r\n.", b"\r\n.\r\n"]), max_size=12),
+    st.data(),
+)
+def test_stuffing_is_the_same_wherever_the_pieces_are_cut(parts, data):
+    content = b"".join(parts)
+    cuts = data.draw(st.lists(st.integers(0, len(content)), max_size=6).map(sorted))
+    edges = [0, *cuts, len(content)]
+    pieces = [content[a:b] for a, b in itertools.pairwise(edges)]
+    wire = b"".join(stuffed(pieces))
+    assert wire == b"".join(stuffed([content]))
+    lines = wire.split(b"\r\n")
+    assert b"\r\n".join(one[1:] if one.startswith(b".") else one for one in lines) in {
+        content,
+        content + b"\r\n",
+    }
+    assert not any(one == b"." for one in lines)

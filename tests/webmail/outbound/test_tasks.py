@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError
 
 from accounts.audit.models import AuditEvent
 from tests.factories.letters import MARTIN, PETIT
-from tests.factories.outbox import make_delivery
+from tests.factories.outbox import claim, make_delivery
 from webmail import tracking
 from webmail.inbound import spool
 from webmail.models import Delivery, DeliveryState, InboundMessage
@@ -88,7 +88,7 @@ def test_sweep_leaves_alone_what_is_not_due(martin_box, bell, state, due):
 @pytest.mark.parametrize("dot_left", [False, True])
 def test_dead_lease_is_given_back_and_doubted_only_after_the_dot(martin_box, bell, dot_left):
     row = make_delivery(martin_box)
-    tracking.claim(row, token="t" * 32, until=ago(seconds=1))
+    claim(row, token="t" * 32, until=ago(seconds=1))
     if dot_left:
         tracking.note_final_dot(row, token="t" * 32)
     sweep_outbox()
@@ -131,7 +131,7 @@ def test_letter_of_two_days_fails_and_its_sender_is_told(martin_box, bell):
 def test_second_sweep_finds_nothing_left_to_do(martin_box, bell):
     make_delivery(martin_box, state=DeliveryState.DEFERRED, created_at=ago(hours=49))
     dead = make_delivery(martin_box)
-    tracking.claim(dead, token="t" * 32, until=ago(seconds=1))
+    claim(dead, token="t" * 32, until=ago(seconds=1))
     sweep_outbox()
     events = AuditEvent.objects.count()
     sweep_outbox()
@@ -165,12 +165,12 @@ def test_task_arguments_hold_no_address():
 
 def test_letter_on_which_workers_keep_dying_waits_and_then_fails(martin_box, bell):
     dead = make_delivery(martin_box, state=DeliveryState.QUEUED, attempts=3)
-    tracking.claim(dead, token="t" * 32, until=ago(seconds=1))
+    claim(dead, token="t" * 32, until=ago(seconds=1))
     sweep_outbox()
     dead.refresh_from_db()
     assert dead.state == DeliveryState.QUEUED
     assert dead.next_attempt_at > ago(seconds=-60)
-    tracking.claim(dead, token="t" * 32, until=ago(seconds=1))
+    claim(dead, token="t" * 32, until=ago(seconds=1))
     Delivery.objects.update(created_at=ago(hours=49))
     sweep_outbox()
     dead.refresh_from_db()

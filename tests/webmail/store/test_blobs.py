@@ -8,12 +8,20 @@ from pathlib import Path
 import pytest
 from django.conf import settings as django_settings
 from django.core.files.storage import storages
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 
 from tests.factories.people import make_mailbox
 from webmail.models import Blob, Mailbox
 from webmail.store import blobs as room
-from webmail.store.blobs import iter_blob, read_blob, release_blob, write_blob
+from webmail.store.blobs import (
+    discard_blob,
+    iter_blob,
+    keep_blob,
+    prepare_blob,
+    read_blob,
+    release_blob,
+    write_blob,
+)
 from webmail.store.frames import DamagedContentError
 
 pytestmark = pytest.mark.django_db
@@ -25,6 +33,11 @@ def path_of(blob):
 
 def stored_files():
     return {path for path in Path(django_settings.BLOB_DIR).rglob("*") if path.is_file()}
+
+
+@pytest.fixture(autouse=True)
+def _all_in_files(settings):
+    settings.INLINE_BYTES = -1
 
 
 @pytest.fixture
@@ -45,10 +58,63 @@ def test_large_content_is_read_in_frames(martin_box):
     assert [len(piece) for piece in iter_blob(blob, martin_box)] == [1 << 20, 1 << 20, 402_848]
 
 
-def test_same_content_is_kept_once_and_counted(martin_box):
+@pytest.mark.parametrize("size", [0, 99, 100, 101])
+def test_small_content_lies_in_its_row_and_needs_no_file(martin_box, settings, synced, size):
+    settings.INLINE_BYTES = 100
+    before = stored_files()
+    written = write_blob(martin_box, b"D" * size)
+    blob = Blob.objects.get(pk=written.pk)
+    assert read_blob(blob, martin_box) == read_blob(written, martin_box) == b"D" * size
+    assert (stored_files() == before) == (size <= 100) == bool(blob.content) == (not synced)
+    assert b"DDDD" not in bytes(blob.content)
+
+
+def test_altered_row_is_damaged_content(martin_box, petit_box, settings):
+    settings.INLINE_BYTES = 100
+    blob = write_blob(martin_box, b"lettre")
+    whole = bytes(blob.content)
+    for broken in (whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1]), whole + b"x", whole[:3]):
+        blob.content = broken
+        with pytest.raises(DamagedContentError):
+            read_blob(blob, martin_box)
+    blob.content = write_blob(martin_box, b"autre").content
+    with pytest.raises(DamagedContentError):
+        read_blob(blob, martin_box)
+
+
+@pytest.mark.parametrize("limit", [-1, 100])
+def test_content_whose_transaction_failed_leaves_nothing(martin_box, settings, limit):
+    settings.INLINE_BYTES = limit
+    before = stored_files()
+    prepared = prepare_blob(martin_box, b"lettre")
+    with transaction.atomic():
+        keep_blob(prepared)
+        transaction.set_rollback(True)
+    discard_blob(prepared)
+    assert not Blob.objects.exists()
+    assert stored_files() == before
+
+
+def test_file_of_a_commit_whose_answer_was_lost_stays(martin_box, monkeypatch):
+    prepared = prepare_blob(martin_box, b"lettre")
+    blob = keep_blob(prepared)
+    discard_blob(prepared)
+    assert read_blob(blob, martin_box) == b"lettre"
+
+    def down(**_conditions):
+        raise OperationalError("down")
+
+    unknown = prepare_blob(martin_box, b"autre")
+    monkeypatch.setattr(Blob.objects, "filter", down)
+    discard_blob(unknown)
+    assert Path(storages["blobs"].path(unknown.name)).exists()
+
+
+def test_same_content_is_kept_once_and_counted(martin_box, django_capture_on_commit_callbacks):
     first = write_blob(martin_box, b"lettre")
     before = stored_files()
-    second = write_blob(martin_box, b"lettre")
+    with django_capture_on_commit_callbacks(execute=True):
+        second = write_blob(martin_box, b"lettre")
     assert second == first
     assert second.references == 2
     assert stored_files() == before
@@ -88,13 +154,13 @@ def test_content_written_again_after_its_release_is_there(
 
 
 def test_file_and_folder_are_synced_before_the_row_is_written(martin_box, monkeypatch, synced):
-    create = Blob.save
+    keep = room.keep_blob
 
-    def save(self, *args, **kwargs):
+    def noted(prepared):
         synced.append("row")
-        create(self, *args, **kwargs)
+        return keep(prepared)
 
-    monkeypatch.setattr(Blob, "save", save)
+    monkeypatch.setattr(room, "keep_blob", noted)
     blob = write_blob(martin_box, b"lettre")
     path = path_of(blob)
     assert synced[:2] == [path, path.parent]
@@ -102,19 +168,6 @@ def test_file_and_folder_are_synced_before_the_row_is_written(martin_box, monkey
     assert synced.count("row") == 1
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
-
-
-def test_writer_that_comes_second_leaves_no_file(martin_box, monkeypatch):
-    first = write_blob(martin_box, b"lettre")
-    before = stored_files()
-    count, blind = room._count_again, [True]
-    monkeypatch.setattr(
-        room, "_count_again", lambda *args: False if blind and blind.pop() else count(*args)
-    )
-    second = write_blob(martin_box, b"lettre")
-    assert second == first
-    assert Blob.objects.get().references == 2
-    assert stored_files() == before
 
 
 def test_altered_cut_or_lost_file_is_damaged_content(martin_box):
