@@ -102,6 +102,8 @@ def _is_plain(nodes: Iterable[Any], *, is_nested: bool = False) -> bool:
 
 def _is_plain_node(node: Any, *, is_nested: bool) -> bool:
     kind = node.type
+    if kind == "dimension" and not _is_word(node.unit):
+        return False
     if kind in _NUMBERS:
         # A negative margin or indent draws over what is not the letter's, or hides words from the
         # reader.
