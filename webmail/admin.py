@@ -5,8 +5,9 @@ file name is reachable here.
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -18,10 +19,13 @@ from webmail.mime.addresses import normalise_address
 from webmail.models import (
     Delivery,
     InboundMessage,
+    LetterRun,
     Mailbox,
     MailboxAccess,
     MailboxKind,
+    PeerState,
 )
+from webmail.outbound.waiting import Done, cancel, retry_now
 
 
 class MailboxOpeningForm(forms.ModelForm[Mailbox]):
@@ -162,6 +166,21 @@ class DeliveryAdmin(ReadOnlyAdmin):
     list_select_related = ("message", "recipient")
     date_hierarchy = "created_at"
     exclude = ("lease_token",)
+    actions = ("try_now", "do_not_send")
+
+    @admin.action(description=_("Try now"), permissions=["view"])
+    def try_now(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        self._tell(request, retry_now(queryset, actor=_administrator(request)))
+
+    @admin.action(description=_("Do not send"), permissions=["view"])
+    def do_not_send(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        self._tell(request, cancel(queryset, actor=_administrator(request)))
+
+    def _tell(self, request: HttpRequest, done: Done) -> None:
+        level = messages.SUCCESS if done.done else messages.WARNING
+        words = _("Done for %(done)s; %(missed)s did not wait any more.")
+        text = words % {"done": done.done, "missed": done.missed}
+        self.message_user(request, text, level)
 
     @admin.display(description=_("from"))
     def sender(self, delivery: Delivery) -> str:
@@ -187,3 +206,16 @@ class InboundMessageAdmin(ReadOnlyAdmin):
     search_fields = ("envelope_from", "peer_dn")
     date_hierarchy = "received_at"
     exclude = ("wrapped_key", "lease_token", "name")
+
+
+@admin.register(PeerState)
+class PeerStateAdmin(ReadOnlyAdmin):
+    list_display = ("domain", "failures", "failing_since", "retry_at", "reason")
+    search_fields = ("domain",)
+
+
+@admin.register(LetterRun)
+class LetterRunAdmin(ReadOnlyAdmin):
+    list_display = ("id", "mailbox", "author", "created_at", "expected")
+    list_select_related = ("mailbox", "author")
+    exclude = ("sealed_label", "key")

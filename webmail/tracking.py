@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from accounts.audit.events import Event
 from accounts.audit.record import Entry, record_event, record_events
+from accounts.models import User
 from webmail.models import Delivery, DeliveryState, Mailbox
 
 S = DeliveryState
@@ -121,7 +122,7 @@ def postpone(waiting: QuerySet[Delivery], outcome: Outcome, *, until: datetime) 
     """
     with transaction.atomic():
         waiting = waiting.filter(state__in=(S.QUEUED, S.DEFERRED), next_attempt_at__lt=until)
-        mailboxes = set(waiting.values_list("message__mailbox_id", flat=True))
+        mailboxes = set(waiting.values_list("mailbox_id", flat=True))
         waiting.update(next_attempt_at=until, reason=outcome.reason)
         Mailbox.objects.filter(pk__in=mailboxes).update(modseq=F("modseq") + 1)
 
@@ -204,9 +205,27 @@ def release_expired(delivery: Delivery, *, now: datetime, next_attempt_at: datet
     )
 
 
-def cancel(delivery: Delivery) -> None:
-    """queued or deferred → cancelled, by the sender's wish."""
-    _move(delivery, S.CANCELLED, next_attempt_at=None)
+def cancel(delivery: Delivery, *, actor: User) -> None:
+    """queued or deferred → cancelled, by ``actor``'s wish. What may have arrived stays uncertain:
+    cancelling takes nothing back.
+    """
+    _move(delivery, S.CANCELLED, actor=actor, next_attempt_at=None)
+
+
+def hasten(delivery: Delivery, *, actor: User) -> None:
+    """What waits is due now, by ``actor``'s wish: no transition, the plan goes on from there."""
+    with transaction.atomic():
+        waiting = Delivery.objects.filter(pk=delivery.pk, state__in=(S.QUEUED, S.DEFERRED))
+        if waiting.update(next_attempt_at=timezone.now()) != 1:
+            raise WrongTransitionError(f"delivery {delivery.pk} does not wait")
+        record_event(
+            Event.DELIVERY_HASTENED,
+            actor=actor,
+            mailbox_id=delivery.mailbox_id,
+            message_id=delivery.message_id,
+            detail={"delivery": delivery.pk},
+        )
+        Mailbox.objects.filter(pk=delivery.mailbox_id).update(modseq=F("modseq") + 1)
 
 
 def note_delivered(delivery: Delivery, outcome: Outcome | None = None) -> None:
@@ -253,6 +272,7 @@ def _move(
     sources: set[DeliveryState] | frozenset[DeliveryState] | None = None,
     token: str | None = None,
     outcome: Outcome | None = None,
+    actor: User | None = None,
     **fields: Any,
 ) -> None:
     """One conditional update, its audit event and the sender's change counter, in one transaction.
@@ -274,9 +294,10 @@ def _move(
         ).update(state=to, state_at=now, **fields)
         if changed != 1:
             raise WrongTransitionError(f"delivery {delivery.pk} cannot become {to}")
-        mailbox_id = delivery.message.mailbox_id
+        mailbox_id = delivery.mailbox_id
         record_event(
             _EVENTS[to],
+            actor=actor,
             mailbox_id=mailbox_id,
             message_id=delivery.message_id,
             detail={"delivery": delivery.pk, **_trace(outcome)},
@@ -288,7 +309,7 @@ def _move(
 
 def _note_all(to: DeliveryState, rows: QuerySet[Delivery], outcome: Outcome | None = None) -> None:
     """The events and the change counters of many rows that moved together."""
-    moved = list(rows.order_by("pk").values_list("pk", "message_id", "message__mailbox_id"))
+    moved = list(rows.order_by("pk").values_list("pk", "message_id", "mailbox_id"))
     record_events(
         Entry(
             _EVENTS[to],

@@ -15,6 +15,7 @@ class Event(models.TextChoices):
     DELIVERY_DEFERRED = "delivery:state:deferred", _("delivery deferred")
     DELIVERY_DELIVERED = "delivery:state:delivered", _("delivered to the mailbox")
     DELIVERY_FAILED = "delivery:state:failed", _("delivery failed")
+    DELIVERY_HASTENED = "delivery:retry:asked", _("delivery to be tried at once")
     DELIVERY_IN_FLIGHT = "delivery:state:in_flight", _("delivery attempted")
     DELIVERY_QUEUED = "delivery:state:queued", _("delivery queued")
     DELIVERY_READ = "delivery:state:read", _("read receipt received")
@@ -32,4 +33,5 @@ class Event(models.TextChoices):
     MAILBOX_MESSAGE_DEPOSITED = "mailbox:message:deposited", _("message deposited")
     MAILBOX_MESSAGE_READ = "mailbox:message:read", _("message read")
     MAILBOX_MESSAGE_SENT = "mailbox:message:sent", _("message sent")
+    MAILBOX_RUN_BEGUN = "mailbox:run:begun", _("run of letters begun")
     MAILBOX_SOURCE_DOWNLOADED = "mailbox:source:downloaded", _("source downloaded")

@@ -174,6 +174,7 @@ def _settle(message: Message, recipient: Recipient, outcome: str) -> None:
     at = message.at
     delivery = Delivery.objects.create(
         message=message,
+        mailbox=message.mailbox,
         recipient=recipient,
         domain=domain_of(recipient.address),
         created_at=at,

@@ -13,9 +13,11 @@ from django.urls import URLPattern, get_resolver, reverse
 from accounts.audit.events import Event
 from accounts.audit.models import AuditEvent
 from tests.factories.letters import make_letter, receive
+from tests.factories.outbox import make_delivery
 from tests.factories.visitors import PRACTICE_DOMAIN, browser_of, publish_domains
 from webmail.models import Message
 from webmail.outbound.drafts import DraftText, UploadedPart, attach_files, create_draft
+from webmail.outbound.runs import begin_run
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -54,6 +56,26 @@ TABLE = (
     Row("folder", READERS, NOBODY, args=("box", "inbox")),
     Row("folder", READERS, NOBODY, args=("box", "sent"), comment="sent"),
     Row("folder", READERS, NOBODY, args=("box", "drafts"), comment="drafts"),
+    Row("outbox", READERS, NOBODY, args=("box",)),
+    Row("outbox_live", READERS, NOBODY, args=("box",)),
+    Row(
+        "outbox_act",
+        NOBODY,
+        each(302, 404, 404, 404, 302, 302, 404),
+        args=("box",),
+        posted=(("act", "retry"),),
+    ),
+    Row(
+        "outbox_act",
+        NOBODY,
+        each(302, 404, 404, 404, 302, 302, 404),
+        args=("box",),
+        posted=(("act", "cancel"), ("delivery", "{delivery}")),
+        comment="one",
+    ),
+    Row("runs", READERS, NOBODY, args=("box",)),
+    Row("run", READERS, NOBODY, args=("run",)),
+    Row("run_live", READERS, NOBODY, args=("run",)),
     Row("folder_live", READERS, NOBODY, args=("box", "inbox")),
     Row("thread", READERS, NOBODY, args=("thread",)),
     # 286: nothing of it can change any more, an open page stops asking.
@@ -135,7 +157,10 @@ def cast(dr_martin, martin_box, samia, dr_petit, dr_loup, mme_durand, administra
     draft = create_draft(martin_box, dr_martin, DraftText(body="ébauche"))
     attach_files(draft, [UploadedPart("b.pdf", "application/pdf", b"y")])
     people = (None, dr_loup, dr_petit, samia, dr_martin, mme_durand, administrator)
+    run = begin_run(martin_box, dr_martin, "Résultats de mars", expected=1)
     numbers = {
+        "run": run.pk,
+        "delivery": make_delivery(martin_box).pk,
         "box": martin_box.pk,
         "thread": letter.thread_id,
         "message": letter.pk,
@@ -194,8 +219,10 @@ def test_every_address_has_a_name():
 def test_foreign_looks_like_what_does_not_exist(cast, row):
     browsers, numbers = cast
     missing = dict.fromkeys(numbers, 987654321)
-    foreign = browsers["stranger"].get(address_of(row, numbers))
-    nothing = browsers["stranger"].get(address_of(row, missing))
+    stranger = browsers["stranger"]
+    ask = stranger.post if row.get is NOBODY else stranger.get
+    foreign = ask(address_of(row, numbers), dict(row.posted))
+    nothing = ask(address_of(row, missing), dict(row.posted))
     assert foreign.status_code == nothing.status_code == 404
     assert without_token(foreign) == without_token(nothing)
     assert foreign.headers == nothing.headers

@@ -7,6 +7,7 @@ from django.utils import timezone
 from tests.factories.letters import PETIT
 from webmail import tracking
 from webmail.mailbox.filing import folder_of
+from webmail.mime.types import Address
 from webmail.models import (
     Delivery,
     DeliveryState,
@@ -19,6 +20,7 @@ from webmail.models import (
 from webmail.outbound.drafts import DraftText, UploadedPart, attach_files, create_draft
 from webmail.outbound.submit import submit_draft
 from webmail.store.blobs import write_blob
+from webmail.store.sealed import seal_person
 
 PRACTICE_DOMAIN = "cabinet-tilleuls.mssante.example"
 ROY = f"anne.roy@{PRACTICE_DOMAIN}"
@@ -60,10 +62,17 @@ def make_delivery(mailbox, *, state=DeliveryState.QUEUED, address=PETIT, **field
         rfc_message_id=message_id,
         source=write_blob(mailbox, source.encode()),
     )
-    recipient = Recipient.objects.create(message=message, kind="to", position=0, address=address)
+    recipient = Recipient.objects.create(
+        message=message,
+        kind="to",
+        position=0,
+        address=address,
+        sealed_person=seal_person(mailbox, Address("", address)),
+    )
     row = {"state_at": now, "created_at": now, "next_attempt_at": now, **fields}
     return Delivery.objects.create(
         message=message,
+        mailbox=mailbox,
         recipient=recipient,
         domain=address.rpartition("@")[2],
         state=state,

@@ -57,6 +57,7 @@ def make_delivery(mailbox, to=PETIT, *, message_id="notre-lettre@ch.example", st
     )
     return Delivery.objects.create(
         message=message,
+        mailbox=mailbox,
         recipient=recipient,
         domain=domain_of(to),
         state=DeliveryState(state),

@@ -64,7 +64,11 @@ VERBS = {
         "queued",
         {"in_flight"},
     ),
-    "cancel": (lambda d, _t: tracking.cancel(d), "cancelled", {"queued", "deferred"}),
+    "cancel": (
+        lambda d, _t: tracking.cancel(d, actor=d.mailbox.holder),
+        "cancelled",
+        {"queued", "deferred"},
+    ),
 }
 REPORTS = {
     "delivered": (tracking.note_delivered, {"accepted"}),

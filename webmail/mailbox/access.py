@@ -14,6 +14,8 @@ from accounts.audit.record import record_event
 from accounts.models import User
 from webmail.models import (
     Attachment,
+    Delivery,
+    LetterRun,
     Mailbox,
     MailboxAccess,
     MailboxStatus,
@@ -76,6 +78,25 @@ def access_message(
     if note is not None:
         record_event(note, actor=user, mailbox_id=message.mailbox_id, message_id=message.pk)
     return message
+
+
+def access_delivery(user: User, delivery_id: int, right: Right = Right.SEND) -> Delivery:
+    """One recipient's copy of a letter that a box of ``user``'s sent."""
+    delivery = (
+        Delivery.objects.filter(pk=delivery_id)
+        .select_related("mailbox", "recipient", "message__mailbox")
+        .first()
+    )
+    if delivery is None or not has_right(user, delivery.mailbox_id, right):
+        raise Http404
+    return delivery
+
+
+def access_run(user: User, run_id: int, right: Right = Right.READ) -> LetterRun:
+    run = LetterRun.objects.filter(pk=run_id).select_related("mailbox", "author").first()
+    if run is None or not has_right(user, run.mailbox_id, right):
+        raise Http404
+    return run
 
 
 def access_draft(user: User, message_id: int) -> Message:

@@ -5,7 +5,9 @@ rows ``access`` hands out.
 from webmail.models import (
     Attachment,
     Delivery,
+    DeliveryState,
     FolderRole,
+    LetterRun,
     Mailbox,
     MailboxKind,
     Message,
@@ -19,7 +21,9 @@ from webmail.models import (
 __all__ = [
     "Attachment",
     "Delivery",
+    "DeliveryState",
     "FolderRole",
+    "LetterRun",
     "Mailbox",
     "MailboxKind",
     "Message",

@@ -108,16 +108,6 @@ def may_still_change(messages: Sequence[Message]) -> bool:
     return open_ones.exclude(state__in=final).exists()
 
 
-def waiting_in_outbox(mailbox: Mailbox) -> int:
-    states = (DeliveryState.QUEUED, DeliveryState.IN_FLIGHT, DeliveryState.DEFERRED)
-    return (
-        Delivery.objects.filter(message__mailbox=mailbox, state__in=states)
-        .values("message")
-        .distinct()
-        .count()
-    )
-
-
 def count_drafts(mailbox: Mailbox) -> int:
     """Those of the folder: what was thrown away lies in the trash."""
     drafts = Message.objects.filter(folder__mailbox=mailbox, folder__role=FolderRole.DRAFTS)

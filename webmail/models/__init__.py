@@ -22,6 +22,7 @@ from webmail.models.messages import (
     Thread,
 )
 from webmail.models.peers import PeerState
+from webmail.models.runs import LetterRun
 from webmail.models.spool import InboundMessage, InboundRecipient, SpoolState
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "FolderRole",
     "InboundMessage",
     "InboundRecipient",
+    "LetterRun",
     "Mailbox",
     "MailboxAccess",
     "MailboxKind",

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from webmail.models.mailboxes import Mailbox
 from webmail.models.messages import Message, Recipient
 
 
@@ -24,6 +25,8 @@ class DeliveryState(models.TextChoices):
 class Delivery(models.Model):
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="deliveries")
     recipient = models.OneToOneField(Recipient, on_delete=models.CASCADE, related_name="delivery")
+    # The sender's, as the message says: lists and counters of a box ask for it without a join.
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="deliveries")
     domain = models.CharField(_("domain"), max_length=255)
     state = models.CharField(
         _("state"), max_length=15, choices=DeliveryState, default=DeliveryState.QUEUED
@@ -62,6 +65,11 @@ class Delivery(models.Model):
                 fields=["domain", "next_attempt_at"],
                 condition=Q(state__in=["queued", "deferred"]),
                 name="delivery_due",
+            ),
+            models.Index(
+                fields=["mailbox", "-created_at", "-id"],
+                condition=Q(state__in=["queued", "in_flight", "deferred", "failed"]),
+                name="delivery_outbox",
             ),
             models.Index(
                 fields=["lease_until"], condition=Q(state="in_flight"), name="delivery_leases"

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from webmail.models.mailboxes import Folder, Mailbox
+from webmail.models.runs import LetterRun
 
 LONGEST_MESSAGE_ID = 998  # RFC 5322 §2.1.1: a line is no longer.
 
@@ -89,6 +90,9 @@ class Message(models.Model):
         default=bytes
     )  # What was typed: recipients, body. Drafts only.
 
+    run = models.ForeignKey(
+        LetterRun, null=True, blank=True, on_delete=models.PROTECT, related_name="messages"
+    )
     source = models.ForeignKey(
         Blob, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )

@@ -1,56 +1,54 @@
-"""The only send function: a draft becomes a letter, its bytes are frozen, and each recipient gets a
-row in the outbox.
+"""The only way to send: a draft, or a letter that never was one, is frozen, and each recipient gets
+a row in the outbox.
 
 Direct, scheduled, retried and machine sends all end here. Either everything is written or nothing:
 when it returns, the letter is sent as far as its author is concerned, and the workers have all they
 need. It opens no connection and renders no page.
 """
 
-import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.audit.events import Event
-from accounts.audit.record import record_event
+from accounts.audit.record import record_events
 from accounts.models import User
 from webmail.mailbox.access import has_right
 from webmail.mailbox.changes import note_change
-from webmail.mailbox.filing import add_people, find_thread, folder_of
-from webmail.mailbox.reading import content_of, file_name, keep_reading_blob, reading_of_text
-from webmail.mime.addresses import domain_of
-from webmail.mime.compose import compose_message, encoded_size
-from webmail.mime.types import Address, MimeError, OutgoingAttachment, OutgoingMessage
+from webmail.mailbox.filing import StoredPart, find_thread, folder_of, parts_of
+from webmail.mailbox.reading import content_of, file_name, keep_reading_blob
+from webmail.mime.quoting import snippet
+from webmail.mime.sanitize import RULES_VERSION
+from webmail.mime.types import OutgoingAttachment
 from webmail.models import (
+    Attachment,
     Blob,
-    Delivery,
     FolderRole,
+    LetterRun,
     Mailbox,
     Message,
     MessageState,
-    Recipient,
-    RecipientKind,
     Right,
+    Thread,
 )
 from webmail.outbound.addressing import Addressee, Problem, read_addressees
 from webmail.outbound.drafts import DraftText, draft_text
-from webmail.outbound.tasks import ring_domain
-from webmail.store.blobs import release_blob, write_blob
-from webmail.store.sealed import seal_person
+from webmail.outbound.posting import (
+    SubmitError,
+    compose_letter,
+    new_identifier,
+    prepare_blobs,
+    queue_letters,
+    sender_of,
+    sent_event,
+    size_problems,
+)
+from webmail.store.blobs import PreparedBlob, discard_blob, keep_blob, prepare_blob
+from webmail.store.sealed import seal_person, seal_text
 
-
-class SubmitError(Exception):
-    """The letter stays a draft; ``problems`` says all that stands against it, for the page to
-    phrase.
-    """
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(", ".join(problem.reason for problem in problems))
-        self.problems = tuple(problems)
+__all__ = ["AlreadySentError", "OwnLetter", "SubmitError", "submit_draft", "submit_letters"]
 
 
 class AlreadySentError(Exception):
@@ -68,38 +66,174 @@ def submit_draft(draft: Message, actor: User) -> Message:
         raise SubmitError([Problem("no_right_to_send", "mailbox")])
     text = draft_text(draft)
     addressing = read_addressees(text)
-    problems = [*addressing.problems, *_size_problems(draft, text)]
+    sizes = draft.attachments.values_list("size", flat=True)
+    problems = [*addressing.problems, *size_problems(text, sizes)]
     if problems:
         raise SubmitError(problems)
     now = timezone.now()
-    message_id = f"{secrets.token_hex(16)}@{domain_of(mailbox.address)}"
+    message_id = new_identifier(mailbox)
     original = _answered(draft, text)
-    content = _compose(draft, text, addressing.addressees, original, message_id, now)
-    # Written before the transaction: encryption and fsync must not hold the database.
-    source = write_blob(mailbox, content)
-    reading = write_blob(mailbox, reading_of_text(text.body).to_bytes())
+    parts = draft.attachments.select_related("blob", "message__mailbox")
+    files = tuple(
+        OutgoingAttachment(file_name(part), part.content_type, content_of(part)) for part in parts
+    )
+    content = compose_letter(
+        mailbox,
+        text,
+        addressing.addressees,
+        files,
+        references=_references(original),
+        message_id=message_id,
+        at=now,
+    )
+    # Encrypted before the transaction: that and fsync must not hold the database.
+    blobs = prepare_blobs(mailbox, content, text.body)
     try:
         with transaction.atomic():
+            source, reading = (keep_blob(blob) for blob in blobs)
             _freeze(
                 draft, actor, source, original, message_id=message_id, size=len(content), at=now
             )
             keep_reading_blob(draft, reading)
-            domains = _write_deliveries(draft, addressing.addressees, now)
-            for domain in domains:
-                transaction.on_commit(partial(ring_domain, domain))
+            queue_letters([(draft, addressing.addressees)], actor, now)
     except BaseException:
-        release_blob(source)
-        release_blob(reading)
+        for blob in blobs:
+            discard_blob(blob)
         raise
     draft.refresh_from_db()
     return draft
 
 
-def _size_problems(draft: Message, text: DraftText) -> list[Problem]:
-    sizes = draft.attachments.values_list("size", flat=True)
-    if encoded_size(text.body, sizes) > settings.MESSAGE_SIZE_LIMIT_OUT:
-        return [Problem("too_big", "attachments")]
-    return []
+@dataclass(frozen=True, slots=True)
+class OwnLetter:
+    """A letter that was never a draft. ``key`` names it within its box: the same key is sent
+    once.
+    """
+
+    key: str
+    text: DraftText
+    files: tuple[OutgoingAttachment, ...] = ()
+
+
+def submit_letters(
+    mailbox: Mailbox, actor: User, letters: Sequence[OwnLetter], *, run: LetterRun | None = None
+) -> list[Message]:
+    """Send ``letters`` for ``actor``, all in one transaction; those whose key was sent before are
+    left out.
+
+    Raises ``SubmitError`` for the first one that cannot leave; nothing is sent then.
+    """
+    if not has_right(actor, mailbox.pk, Right.SEND):
+        raise SubmitError([Problem("no_right_to_send", "mailbox")])
+    keys = [letter.key for letter in letters]
+    known = set(
+        Message.objects.filter(mailbox=mailbox, compose_key__in=keys).values_list(
+            "compose_key", flat=True
+        )
+    )
+    now = timezone.now()
+    ready: list[_Ready] = []
+    try:
+        for letter in letters:
+            if letter.key not in known:
+                known.add(letter.key)
+                ready.append(_prepare(mailbox, letter, now))
+        with transaction.atomic():
+            return _write_letters(mailbox, actor, ready, run, now)
+    except BaseException:
+        for one in ready:
+            for blob in (*one.blobs, *one.parts):
+                discard_blob(blob)
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A letter composed and encrypted."""
+
+    letter: OwnLetter
+    addressees: tuple[Addressee, ...]
+    message_id: str
+    size: int
+    blobs: tuple[PreparedBlob, PreparedBlob]  # Its bytes, and what pages show of it.
+    parts: tuple[PreparedBlob, ...]
+
+
+def _prepare(mailbox: Mailbox, letter: OwnLetter, now: datetime) -> _Ready:
+    addressing = read_addressees(letter.text)
+    sizes = [len(file.content) for file in letter.files]
+    problems = [*addressing.problems, *size_problems(letter.text, sizes)]
+    if problems:
+        raise SubmitError(problems)
+    message_id = new_identifier(mailbox)
+    content = compose_letter(
+        mailbox,
+        letter.text,
+        addressing.addressees,
+        letter.files,
+        references=(),
+        message_id=message_id,
+        at=now,
+    )
+    return _Ready(
+        letter=letter,
+        addressees=addressing.addressees,
+        message_id=message_id,
+        size=len(content),
+        blobs=prepare_blobs(mailbox, content, letter.text.body),
+        parts=tuple(prepare_blob(mailbox, file.content) for file in letter.files),
+    )
+
+
+def _write_letters(
+    mailbox: Mailbox, actor: User, ready: Sequence[_Ready], run: LetterRun | None, now: datetime
+) -> list[Message]:
+    """Every row of every letter, a statement for each table."""
+    folder = folder_of(mailbox, FolderRole.SENT)
+    threads = Thread.objects.bulk_create(Thread(mailbox=mailbox) for _ in ready)
+    messages = Message.objects.bulk_create(
+        Message(
+            mailbox=mailbox,
+            folder=folder,
+            thread=thread,
+            state=MessageState.SENT,
+            author=actor,
+            run=run,
+            compose_key=one.letter.key,
+            rfc_message_id=one.message_id,
+            date=now,
+            at=now,
+            is_seen=True,
+            size=one.size,
+            attachment_count=len(one.parts),
+            from_address=mailbox.address,
+            source=keep_blob(one.blobs[0]),
+            reading=keep_blob(one.blobs[1]),
+            reading_version=RULES_VERSION,
+            sealed_from=seal_person(mailbox, sender_of(mailbox)),
+            sealed_subject=seal_text(mailbox, "subject", one.letter.text.subject),
+            sealed_snippet=seal_text(mailbox, "snippet", snippet(one.letter.text.body)),
+        )
+        for one, thread in zip(ready, threads, strict=True)
+    )
+    pairs = list(zip(messages, ready, strict=True))
+    Attachment.objects.bulk_create(part for pair in pairs for part in _parts(*pair))
+    used = sum(one.size + sum(part.size for part in one.parts) for one in ready)
+    note_change(mailbox.pk, used_bytes=used)
+    record_events(sent_event(message, actor, one.size) for message, one in pairs)
+    queue_letters([(message, one.addressees) for message, one in pairs], actor, now)
+    return messages
+
+
+def _parts(message: Message, one: _Ready) -> list[Attachment]:
+    files = zip(one.letter.files, one.parts, strict=True)
+    return parts_of(
+        message,
+        [
+            StoredPart(file.name, file.content_type, len(file.content), False, keep_blob(blob))
+            for file, blob in files
+        ],
+    )
 
 
 def _answered(draft: Message, text: DraftText) -> Message | None:
@@ -120,44 +254,6 @@ def _references(original: Message | None) -> tuple[str, ...]:
     if original is None or not original.rfc_message_id:
         return ()
     return (*original.references.split(), original.rfc_message_id)
-
-
-def _compose(
-    draft: Message,
-    text: DraftText,
-    addressees: Sequence[Addressee],
-    original: Message | None,
-    message_id: str,
-    now: datetime,
-) -> bytes:
-    references = _references(original)
-    nil = settings.MSS_NIL
-    try:
-        return compose_message(
-            OutgoingMessage(
-                from_=sender_of(draft.mailbox),
-                to=tuple(one.person for one in addressees if one.kind == RecipientKind.TO),
-                cc=tuple(one.person for one in addressees if one.kind == RecipientKind.CC),
-                subject=text.subject,
-                text=text.body,
-                date=now,
-                message_id=message_id,
-                in_reply_to=references[-1] if references else "",
-                references=references,
-                attachments=tuple(
-                    OutgoingAttachment(file_name(part), part.content_type, content_of(part))
-                    for part in draft.attachments.select_related("blob", "message__mailbox")
-                ),
-                extra_headers=(("X-MSS-NIL", nil),) if nil else (),
-            )
-        )
-    except MimeError:
-        raise SubmitError([Problem("cannot_be_written", "body")]) from None
-
-
-def sender_of(mailbox: Mailbox) -> Address:
-    """From: the box's own name and address, never the person's own choice."""
-    return Address(mailbox.name, mailbox.address)
 
 
 def _freeze(
@@ -192,39 +288,4 @@ def _freeze(
     if changed != 1:
         raise AlreadySentError
     note_change(mailbox.pk, used_bytes=source.size)
-    record_event(
-        Event.MAILBOX_MESSAGE_SENT,
-        actor=actor,
-        mailbox_id=mailbox.pk,
-        message_id=draft.pk,
-        detail={"size": size},
-    )
-
-
-def _write_deliveries(
-    message: Message, addressees: Sequence[Addressee], now: datetime
-) -> list[str]:
-    """One outbox row per recipient; the domains to ring."""
-    for kind in (RecipientKind.TO, RecipientKind.CC):
-        people = [one.person for one in addressees if one.kind == kind]
-        add_people(message, kind, people, first=message.recipients.count())
-    recipients = Recipient.objects.filter(message=message)
-    Delivery.objects.bulk_create(
-        Delivery(
-            message=message,
-            recipient=recipient,
-            domain=domain_of(recipient.address),
-            state_at=now,
-            created_at=now,
-            next_attempt_at=now,
-        )
-        for recipient in recipients
-    )
-    for delivery in message.deliveries.all():
-        record_event(
-            Event.DELIVERY_QUEUED,
-            mailbox_id=message.mailbox_id,
-            message_id=message.pk,
-            detail={"delivery": delivery.pk, "domain": delivery.domain},
-        )
-    return sorted({domain_of(recipient.address) for recipient in recipients})
+    record_events([sent_event(draft, actor, size)])

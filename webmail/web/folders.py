@@ -76,7 +76,7 @@ def folder_live(request: HttpRequest, user: User, mailbox_id: int, role: str) ->
 
 
 def _page(request: HttpRequest, user: User, mailbox: Mailbox, role: FolderRole) -> HttpResponse:
-    context = _list(mailbox, role, _key(request))
+    context = _list(mailbox, role, key_of(request))
     context |= {"shell": make_shell(user, mailbox, current=role.value), "title": str(role.label)}
     return render(request, "webmail/inbox.html", context)
 
@@ -134,7 +134,7 @@ def _role(text: str) -> FolderRole:
         raise Http404 from None
 
 
-def _key(request: HttpRequest) -> Key | None:
+def key_of(request: HttpRequest) -> Key | None:
     """The page's key from the address; an address nobody made leads to the first page."""
     at, pk = _moment(request.GET.get("avant", "")), request.GET.get("id", "")
     return Key(at, int(pk)) if at and pk.isdecimal() and len(pk) < 20 else None  # noqa: PLR2004

@@ -16,7 +16,8 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from webmail.mailbox.access import mailboxes_of
 from webmail.mailbox.kinds import FolderRole, Mailbox, MailboxKind
-from webmail.mailbox.queries import count_drafts, waiting_in_outbox
+from webmail.mailbox.outbox import count_waiting
+from webmail.mailbox.queries import count_drafts
 from webmail.mailbox.reading import DamagedContentError
 from webmail.web.shown import BoxLink, FolderLink, Shell
 
@@ -120,11 +121,10 @@ def _folder_links(box: Mailbox, current: str) -> tuple[FolderLink, ...]:
     counts = {
         FolderRole.INBOX: box.unread,
         FolderRole.DRAFTS: count_drafts(box),
-        FolderRole.SENT: waiting_in_outbox(box),
     }
     # No act puts anything there yet: an entry would promise what cannot be done.
     shown = [role for role in FolderRole if role not in _USUALLY_EMPTY or role.value == current]
-    return tuple(
+    links = [
         FolderLink(
             name=str(role.label),
             icon=_FOLDER_ICONS[role],
@@ -133,4 +133,21 @@ def _folder_links(box: Mailbox, current: str) -> tuple[FolderLink, ...]:
             is_current=role.value == current,
         )
         for role in shown
+    ]
+    after_sent = shown.index(FolderRole.SENT) + 1
+    links.insert(after_sent, _outbox_link(box, current))
+    return tuple(links)
+
+
+def outbox_url(mailbox_id: int) -> str:
+    return reverse("outbox", args=[mailbox_id])
+
+
+def _outbox_link(box: Mailbox, current: str) -> FolderLink:
+    return FolderLink(
+        name=_("Outbox"),
+        icon="wait",
+        url=outbox_url(box.pk),
+        count=count_waiting(box),
+        is_current=current == "outbox",
     )

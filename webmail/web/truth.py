@@ -80,6 +80,9 @@ def state_of(delivery: DeliveryFacts) -> str:
     """
     if delivery.is_uncertain and delivery.state in {"queued", "deferred"}:
         return "uncertain"
+    if delivery.state == "queued" and delivery.reason:
+        # Never tried, because its operator does not answer at the moment.
+        return "deferred"
     return delivery.state
 
 
@@ -116,7 +119,9 @@ def _sentence(state: str, delivery: DeliveryFacts) -> str:
         "delivered": _("Delivered to their mailbox %(time)s"),
         "read": _("Read %(time)s"),
         "taken_in_charge": _("Taken in charge %(time)s"),
-        "cancelled": _("Cancelled before sending"),
+        "cancelled": _("Cancelled; perhaps delivered before")
+        if delivery.is_uncertain
+        else _("Cancelled before sending"),
     }
     return sentences[state] % {"time": time}
 
@@ -143,7 +148,7 @@ def short_reason(reason: str) -> str:
 
 def cure(delivery: DeliveryFacts) -> str:
     """What happened and who must act, for a letter that waits or failed; empty otherwise."""
-    if delivery.state not in {"failed", "deferred"}:
+    if delivery.state != "failed" and state_of(delivery) not in {"deferred", "uncertain"}:
         return ""
     return f"{sentence_of(delivery.reason)} {cure_of(delivery.reason)}".strip()
 

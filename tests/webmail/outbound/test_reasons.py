@@ -133,7 +133,8 @@ def test_every_reason_the_code_gives_is_known_here():
 @pytest.mark.usefixtures("_language")
 @pytest.mark.parametrize("state", ORDER)
 def test_every_state_has_a_look_and_a_sentence(state):
-    truth = truth_of(facts(state, reason="unknown_recipient"))
+    reason = "" if state == "queued" else "unknown_recipient"
+    truth = truth_of(facts(state, reason=reason))
     assert truth.state == state
     assert (truth.tone, truth.track) == LOOKS[state]
     assert truth.sentence.strip()
@@ -180,7 +181,13 @@ def test_letter_to_one_shows_its_own_sentence_and_to_nobody_none():
 @pytest.mark.parametrize("state", ORDER)
 def test_cure_is_told_only_when_something_is_wrong(state):
     told = cure(facts(state, reason="mailbox_full"))
-    assert bool(told) == (state in {"failed", "deferred", "uncertain"})
+    assert bool(told) == (state in {"failed", "deferred", "uncertain", "queued"})
+    assert cure(facts("queued")) == ""
+
+
+def test_what_was_never_tried_because_its_operator_is_silent_is_not_on_its_way():
+    truth = truth_of(facts("queued", reason="timeout", next_attempt_at=NOW))
+    assert (truth.state, truth.tone) == ("deferred", "silent")
 
 
 @pytest.mark.parametrize("state", ORDER)

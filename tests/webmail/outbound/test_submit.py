@@ -28,7 +28,7 @@ from webmail.models import (
     RecipientKind,
     Thread,
 )
-from webmail.outbound import submit
+from webmail.outbound import posting, submit
 from webmail.outbound.drafts import (
     UploadedPart,
     attach_files,
@@ -224,7 +224,7 @@ def test_file_that_comes_or_goes_in_another_window_is_not_overlooked(
             detach_file(other, other.attachments.get())
         return compose_message(message)
 
-    monkeypatch.setattr(submit, "compose_message", slow_compose)
+    monkeypatch.setattr(posting, "compose_message", slow_compose)
     with pytest.raises(AlreadySentError):
         submit_draft(draft, dr_martin)
     assert Delivery.objects.count() == 0
@@ -238,7 +238,7 @@ def test_bell_rings_once_per_domain_and_only_on_commit(
     martin_box, dr_martin, monkeypatch, django_capture_on_commit_callbacks
 ):
     rung: list[str] = []
-    monkeypatch.setattr(submit, "ring_domain", rung.append)
+    monkeypatch.setattr(posting, "ring_domain", rung.append)
     colleague = make_mailbox("accueil", "Accueil", kind=MailboxKind.ORG)
     with django_capture_on_commit_callbacks(execute=False) as callbacks:
         send(martin_box, dr_martin, to=f"{PETIT}, {ROY}, {colleague.address}")
@@ -254,7 +254,7 @@ def test_failure_inside_writes_nothing(martin_box, dr_martin, monkeypatch):
     def fail(*_args):
         raise OSError("disk")
 
-    monkeypatch.setattr(submit, "_write_deliveries", fail)
+    monkeypatch.setattr(submit, "queue_letters", fail)
     with pytest.raises(OSError, match="disk"):
         submit_draft(draft, dr_martin)
     row = Message.objects.get()

@@ -78,7 +78,7 @@ def test_bell_rings_once_the_letter_is_written(
     martin, martin_box, monkeypatch, django_capture_on_commit_callbacks
 ):
     rung: list[str] = []
-    monkeypatch.setattr("webmail.outbound.submit.ring_domain", rung.append)
+    monkeypatch.setattr("webmail.outbound.posting.ring_domain", rung.append)
     with django_capture_on_commit_callbacks(execute=True):
         post(martin)
     assert rung == ["cabinet-tilleuls.mssante.example"]
