@@ -207,6 +207,9 @@ class InboundMessageAdmin(ReadOnlyAdmin):
     date_hierarchy = "received_at"
     exclude = ("wrapped_key", "lease_token", "name")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[InboundMessage]:
+        return super().get_queryset(request).defer("content")
+
 
 @admin.register(PeerState)
 class PeerStateAdmin(ReadOnlyAdmin):

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable
 from typing import Final
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, Envelope, Session, TLSSetupException
 from django.conf import settings
 
 from directory.trust.tls import server_context
@@ -24,6 +24,9 @@ from webmail.inbound.session import PeerSession
 logger = logging.getLogger(__name__)
 
 CHUNK: Final = 64 * 1024
+# Words that lead to no letter, between two letters. Postfix has the same number.
+_IDLE_WORDS: Final = 100
+_LONGEST_NAME: Final = 255
 CANNOT_TELL: Final = Reply(451, "4.3.0", "temporary failure here, try again later", "internal")
 # Replies of aiosmtpd itself that carry no enhanced code get the general one (RFC 2034 §4).
 _BARE_REPLY: Final = re.compile(r"([245])(\d\d) (?![245]\.\d{1,3}\.\d{1,3} )(.*)", re.DOTALL)
@@ -36,6 +39,21 @@ _GENERAL: Final = {
     "503": "5.5.1",
     "530": "5.7.0",
 }
+
+
+def _note_end(conversation: "asyncio.Task[None]") -> None:
+    """A peer that was cut or left is no error of ours; asyncio would print a trace of it."""
+    if not conversation.cancelled() and (error := conversation.exception()) is not None:
+        logger.warning("event=smtp_cut error=%s", type(error).__name__)
+
+
+class _LineLimits(dict[str, int]):
+    """Longest line of each command. aiosmtpd keeps one table for all its connections, and in it a
+    row for every word that anybody ever said.
+    """
+
+    def __missing__(self, _command: str) -> int:
+        return SMTP.command_size_limit
 
 
 class Engine(SMTP):
@@ -53,6 +71,7 @@ class Engine(SMTP):
         on_close: Callable[["Engine"], None],
     ) -> None:
         """``on_certificate`` is told once that the stranger is a peer."""
+        self.command_size_limits = _LineLimits()
         super().__init__(
             self,
             data_size_limit=settings.MESSAGE_SIZE_LIMIT_IN,
@@ -70,11 +89,14 @@ class Engine(SMTP):
         self._on_close = on_close
         self._key = ""  # Of the certificate, once it was shown and there was room for it.
         self._has_room = True
+        self._idle_words = 0
         self._proved = PeerSession()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._proved = PeerSession()
+        if self._tls_protocol is None and self._handler_coroutine is not None:
+            self._handler_coroutine.add_done_callback(_note_end)
 
     def connection_lost(self, error: Exception | None) -> None:
         super().connection_lost(error)
@@ -83,6 +105,12 @@ class Engine(SMTP):
             self._limits.leave(self._key)
             self._key = ""
         self._on_close(self)
+
+    def say_goodbye(self) -> None:
+        """The listener ends (RFC 5321 §3.8). Nothing is promised that is not committed."""
+        if self.transport is not None and not self._writer.is_closing():
+            self._writer.write(b"421 4.3.2 service is ending, come back later\r\n")
+            self._close()
 
     def cut(self) -> None:
         """End the connection at once, without a word: its place is needed."""
@@ -95,7 +123,15 @@ class Engine(SMTP):
         bare = _BARE_REPLY.match(text)
         if bare and text[:3] in _GENERAL:
             text = f"{text[:3]} {_GENERAL[text[:3]]} {bare[3]}"
+        if text.startswith(("500", "502")):
+            self._idle_words += 1
+        if self._idle_words > _IDLE_WORDS:
+            await super().push("421 4.7.0 many words and no letter, come back later")
+            self._close()
+            return
         await super().push(text)
+        # However many commands lie in the buffer, the others have their turn between any two.
+        await asyncio.sleep(0)
 
     def handle_STARTTLS(  # noqa: N802  (aiosmtpd's name for the hook.)
         self, _server: SMTP, _session: Session, _envelope: Envelope
@@ -103,19 +139,23 @@ class Engine(SMTP):
         # Whoever comes without a certificate is told why at MAIL, in words; nothing else is open to
         # them, and they stay strangers. One that did not hold ended the handshake.
         certificate = self._certificate()
-        if certificate is not None:
+        if certificate is None:
+            return True
+        key = hashlib.sha256(certificate).hexdigest()
+        self._has_room = self._limits.admit(key)
+        if self._has_room:
+            self._key = key
             self._timeout_duration = settings.SMTP_IDLE_SECONDS
             self._on_certificate(self)
-            key = hashlib.sha256(certificate).hexdigest()
-            self._has_room = self._limits.admit(key)
-            self._key = key if self._has_room else ""
+        # Else it stays among the strangers, whose places are few and short: a peer past its limit
+        # cannot hold sockets by never asking.
         return True
 
     async def handle_exception(self, error: Exception) -> str:
         """Anything unforeseen is our fault and temporary: nothing was promised, the peer comes
         back.
         """
-        if isinstance(error, ssl.SSLError | ConnectionError) or error.__cause__ is not None:
+        if isinstance(error, ssl.SSLError | ConnectionError | TLSSetupException):
             logger.warning(
                 "event=smtp_tls_failed error=%s", type(error.__cause__ or error).__name__
             )
@@ -124,10 +164,7 @@ class Engine(SMTP):
         return str(CANNOT_TELL)
 
     async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802
-        if not hostname:
-            await self.push("501 5.5.4 Syntax: EHLO hostname")
-            return
-        if not await self._check_room():
+        if not await self._check_greeting(hostname):
             return
         self._set_rset_state()  # type: ignore[no-untyped-call]
         self._proved.reset()
@@ -143,11 +180,17 @@ class Engine(SMTP):
         reply = [f"250-{line}" for line in lines[:-1]] + [f"250 {lines[-1]}"]
         await super().push("\r\n".join(reply))
 
-    async def _check_room(self) -> bool:
+    async def _check_greeting(self, hostname: str | None) -> bool:
         if not self._has_room:
             await self.push("421 4.3.2 too many connections, try again later")
             self._close()
-        return self._has_room
+            return False
+        # The name is kept beside the letter; no database keeps a NUL.
+        if not hostname or not hostname.isprintable() or len(hostname) > _LONGEST_NAME:
+            await self.push("501 5.5.4 Syntax: EHLO hostname")
+            return False
+        self._idle_words += 1
+        return True
 
     async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802
         # aiosmtpd would begin a second handshake inside the first (RFC 3207 §4.2).
@@ -158,14 +201,19 @@ class Engine(SMTP):
 
     async def smtp_HELO(self, hostname: str) -> None:  # noqa: N802
         # RFC 5321 §4.1.4: it begins anew, as EHLO does.
-        if not await self._check_room():
+        if not await self._check_greeting(hostname):
             return
         self._proved.reset()
         await super().smtp_HELO(hostname)
 
     async def smtp_RSET(self, arg: str) -> None:  # noqa: N802
+        self._idle_words += 1
         self._proved.reset()
         await super().smtp_RSET(arg)
+
+    async def smtp_NOOP(self, arg: str) -> None:  # noqa: N802
+        self._idle_words += 1
+        await super().smtp_NOOP(arg)
 
     async def _read(self, size: int, intake: Intake) -> bytes:
         piece = await self._reader.read(size)
@@ -177,10 +225,7 @@ class Engine(SMTP):
         return piece
 
     async def _skip(self, size: int) -> None:
-        """Bytes of a chunk that has no place here (RFC 3030 §2), unless they are too many."""
-        if size > settings.MESSAGE_SIZE_LIMIT_IN:
-            self._close()
-            return
+        """Bytes of a chunk that has no place here (RFC 3030 §2)."""
         nowhere = Intake()
         while size:
             size -= len(await self._read(min(size, CHUNK), nowhere))

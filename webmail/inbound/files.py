@@ -35,6 +35,7 @@ class SpoolFile:
         self._encoder = FrameEncoder(key, self.name.encode(), compress=False)
         self._file: BinaryIO | None = None
         self.content = b""  # The frames of a small message, once sealed.
+        self.may_be_held = False  # A commit of its row was tried.
         self._is_sealed = False
 
     @property

@@ -20,8 +20,12 @@ class Hands:
 
     async def run(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """What ``function`` returns or raises, without holding up the event loop."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, _do, function, args, kwargs)
+        return await asyncio.wrap_future(self._pool.submit(_do, function, args, kwargs))
+
+    async def finish(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """As ``run``, but once it is asked for it is done, also when nobody waits any more."""
+        done = self._pool.submit(_do, function, args, kwargs)
+        return await asyncio.shield(asyncio.wrap_future(done))
 
     def stop(self) -> None:
         """Let what is under way end."""

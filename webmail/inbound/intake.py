@@ -30,11 +30,16 @@ class Intake:
     def __init__(self) -> None:
         self.file = SpoolFile()
         self.refusal: Reply | None = None
-        self.head = b""
+        self._head = bytearray()
         self._size = 0
         self._began = time.monotonic()
         self._data = DataScanner()
         self._chunks = ChunkScanner()
+
+    @property
+    def head(self) -> bytes:
+        """The beginning of the message: its header and more."""
+        return bytes(self._head)
 
     @property
     def size(self) -> int:
@@ -69,8 +74,8 @@ class Intake:
 
     def _take(self, content: bytes, *, is_bare: bool) -> None:
         self._size += len(content)
-        if len(self.head) < gate.HEADER_BYTES:
-            self.head += content[: gate.HEADER_BYTES - len(self.head)]
+        if len(self._head) < gate.HEADER_BYTES:
+            self._head += content[: gate.HEADER_BYTES - len(self._head)]
         if self.refusal is None:
             self.refusal = self._write(content, is_bare=is_bare)
 

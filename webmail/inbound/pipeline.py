@@ -5,14 +5,16 @@ It decides among «done», «again later» and «an operator must look»; it doe
 file or track, and it never lets a message go before every mailbox has its copy.
 """
 
+import errno
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
@@ -37,7 +39,13 @@ logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 60
 _MOST_AT_ONCE = 25
-_MOST_BYTES_AT_ONCE = 4 * 1024 * 1024
+_MOST_BYTES_AT_ONCE = 4 * 1024 * 1024  # Of all copies.
+_OVERHEAD = 4096  # What a copy weighs beside its content, about.
+# Trouble of the house is not the letter's fault: for so long no attempt it spoils is counted.
+_PATIENCE = timedelta(days=1)
+_HOUSE_ERRORS = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+)
 
 
 class LeaseLostError(Exception):
@@ -73,17 +81,31 @@ def _next_due() -> list[int]:
     """The next messages to take together. One that was tried before comes alone: what may have
     killed a worker must not take others with it.
     """
+    rows = list(
+        _due()
+        .order_by("next_attempt_at", "pk")
+        .values_list("pk", "size", "attempts")[:_MOST_AT_ONCE]
+    )
+    copies = _copies([pk for pk, _, _ in rows])
     batch: list[int] = []
     size = 0
-    rows = _due().order_by("next_attempt_at", "pk").values_list("pk", "size", "attempts")
-    for pk, bytes_of_it, attempts in rows[:_MOST_AT_ONCE]:
-        size += bytes_of_it
+    for pk, bytes_of_it, attempts in rows:
+        size += (bytes_of_it + _OVERHEAD) * copies[pk]
         if batch and (attempts or size > _MOST_BYTES_AT_ONCE):
             break
         batch.append(pk)
         if attempts:
             break
     return batch
+
+
+def _copies(ids: Sequence[int]) -> Counter[int]:
+    """How many mailboxes each has: every copy is encrypted for itself, in memory when it is
+    small.
+    """
+    return Counter(
+        InboundRecipient.objects.filter(inbound__in=ids).values_list("inbound", flat=True)
+    )
 
 
 def _claim(ids: Sequence[int]) -> list[InboundMessage]:
@@ -211,16 +233,26 @@ def _postpone(inbound: InboundMessage, error: Exception) -> None:
     logger.error(
         "event=pipeline_failed spool=%s attempt=%s error=%s", inbound.pk, inbound.attempts, problem
     )
-    if inbound.attempts >= settings.SPOOL_POISON_LIMIT:
+    is_ours = _is_trouble_of_the_house(inbound, error)
+    if inbound.attempts >= settings.SPOOL_POISON_LIMIT and not is_ours:
         _set_aside(inbound, problem)
         return
     InboundMessage.objects.filter(pk=inbound.pk, lease_token=inbound.lease_token).update(
         state=SpoolState.WAITING,
+        attempts=inbound.attempts - is_ours,
         problem=problem,
         lease_token="",
         lease_until=None,
         next_attempt_at=timezone.now() + timedelta(seconds=_RETRY_SECONDS),
     )
+
+
+def _is_trouble_of_the_house(inbound: InboundMessage, error: Exception) -> bool:
+    """A full disk or a database that is away would set aside every letter that waits."""
+    is_ours = isinstance(error, OperationalError | InterfaceError) or (
+        isinstance(error, OSError) and error.errno in _HOUSE_ERRORS
+    )
+    return is_ours and timezone.now() - inbound.received_at < _PATIENCE
 
 
 @transaction.atomic

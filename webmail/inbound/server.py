@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import time
+from typing import Final
 
 from django.conf import settings
 
@@ -12,6 +14,8 @@ from webmail.inbound.limits import PeerLimits
 from webmail.inbound.smtpd import TrustSpaceSMTP
 
 logger = logging.getLogger(__name__)
+
+_GOODBYE_SECONDS: Final = 10.0
 
 
 class Listener:
@@ -24,6 +28,7 @@ class Listener:
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
+        self._conversations: set[TrustSpaceSMTP] = set()
         self._strangers: dict[Engine, None] = {}  # In the order they came.
         self._hands, self._limits = Hands(), PeerLimits()
         self._committer = Committer()
@@ -40,32 +45,52 @@ class Listener:
         return port
 
     async def stop(self) -> None:
-        """Listen no longer; what was handed over is committed."""
+        """Listen no longer. A message that came whole is committed, and its peer told so: else it
+        would send it again. The others are told to come back.
+        """
         if self._server is not None:
             self._server.close()
-        self._committer.stop()
-        self._hands.stop()
+        for conversation in list(self._conversations):
+            if not conversation.is_keeping:
+                conversation.say_goodbye()
+        end = time.monotonic() + _GOODBYE_SECONDS
+        while self._is_keeping() and time.monotonic() < end:  # noqa: ASYNC110  (Once in a process's life.)
+            await asyncio.sleep(0.01)
+        for conversation in list(self._conversations):
+            conversation.say_goodbye()
+        # In this order: hands pass on to the committer. Threads are waited for by a thread.
+        await asyncio.to_thread(self._hands.stop)
+        await asyncio.to_thread(self._committer.stop)
+
+    def _is_keeping(self) -> bool:
+        return any(one.is_keeping for one in self._conversations)
 
     def _conversation(self) -> TrustSpaceSMTP:
         conversation = TrustSpaceSMTP(
             hands=self._hands,
             committer=self._committer,
             limits=self._limits,
-            on_certificate=self._forget,
+            on_certificate=self._know,
             on_close=self._forget,
         )
         if len(self._strangers) >= settings.SMTP_STRANGER_LIMIT:
             oldest = next(iter(self._strangers))
-            self._forget(oldest)
+            self._know(oldest)
             oldest.cut()
         # Counted last: a conversation that cannot begin (our own certificate cannot be read) has
         # no end either.
         self._strangers[conversation] = None
+        self._conversations.add(conversation)
         return conversation
 
-    def _forget(self, conversation: Engine) -> None:
-        """It is no stranger any more, or no connection."""
+    def _know(self, conversation: Engine) -> None:
+        """It is no stranger any more."""
         self._strangers.pop(conversation, None)
+
+    def _forget(self, conversation: Engine) -> None:
+        """It is no connection any more."""
+        self._strangers.pop(conversation, None)
+        self._conversations -= {conversation}
 
 
 async def serve_until(stop: asyncio.Event, host: str, port: int) -> None:

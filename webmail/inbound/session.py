@@ -17,7 +17,6 @@ class PeerSession:
         self._peer: Peer | None = None
         self._proved_at = 0.0
         self._domains: set[str] = set()
-        self.letters = 0
         self.sender: str | None = None
         self.size = 0
         self.mailboxes: dict[int, Mailbox] = {}

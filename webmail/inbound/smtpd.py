@@ -7,6 +7,7 @@ through ``intake`` to the ``committer``. It knows no TLS and no page.
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -25,6 +26,9 @@ from webmail.mime.addresses import domain_of
 
 logger = logging.getLogger(__name__)
 
+# Chunks that are too big are read to their end, so that their sender hears why; not for ever.
+_MOST_SKIPPED: Final = 4
+
 
 class TrustSpaceSMTP(Engine):
     """One letter after the other, each asked for, received and committed before it is answered."""
@@ -40,6 +44,7 @@ class TrustSpaceSMTP(Engine):
     ) -> None:
         super().__init__(limits=limits, on_certificate=on_certificate, on_close=on_close)
         self._hands, self._committer = hands, committer
+        self.is_keeping = False  # A whole message is being judged and kept: its answer is due.
 
     async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802
         if await self.check_helo_needed():
@@ -60,6 +65,7 @@ class TrustSpaceSMTP(Engine):
         try:
             await self._check_sender(path, int(size))
         except RefusedError as refused:
+            self._idle_words += 1
             await self._refuse(refused.reply, domain_of(path))
             return
         self._proved.sender, self._proved.size = path, int(size)
@@ -67,7 +73,7 @@ class TrustSpaceSMTP(Engine):
         await self.push("250 2.1.0 sender ok")
 
     async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802
-        if self._proved.sender is None:
+        if self._proved.sender is None or self._proved.intake is not None:
             await self.push("503 5.5.1 need MAIL command")
             return
         parsed = parse_path(arg, "TO")
@@ -106,10 +112,8 @@ class TrustSpaceSMTP(Engine):
             self._put_back(rest)
         refusal = await self._finish(intake)
         if refusal is not None and refusal.reason == "bare_line_end":
-            self._writer.close()
-            # Ends aiosmtpd's loop: what was pipelined may be a message that is no message, so it is
-            # not even looked at.
-            self.transport = None
+            # What was pipelined may be a message that is no message: it is not even looked at.
+            self._close()
 
     async def smtp_BDAT(self, arg: str | None) -> None:  # noqa: N802
         """RFC 3030 §2: so many bytes follow, whatever we think of them."""
@@ -119,17 +123,24 @@ class TrustSpaceSMTP(Engine):
             await self.push("501 5.5.4 Syntax: BDAT size [LAST]")
             self._close()
             return
+        if size > _MOST_SKIPPED * settings.MESSAGE_SIZE_LIMIT_IN:
+            await self.push(str(gate.too_big().reply))
+            self._close()
+            return
         if not self._has_recipients():
             await self._skip(size)
             await self.push("503 5.5.1 need RCPT command")
             return
-        intake = self._proved.intake = self._proved.intake or Intake()
-        if intake.size + size > settings.MESSAGE_SIZE_LIMIT_IN:
-            intake.refusal = intake.refusal or gate.too_big().reply
-        while size:
-            piece = await self._read(min(size, CHUNK), intake)
-            intake.take_chunk(piece)
-            size -= len(piece)
+        if not size:
+            self._idle_words += 1
+        try:
+            intake = await self._take_chunk(size)
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001  (Half a chunk is unread: no byte of it may pass for a command.)
+            await self.push(await self.handle_exception(error))
+            self._close()
+            return
         if is_last:
             intake.end_chunks()
             await self._finish(intake)
@@ -140,18 +151,33 @@ class TrustSpaceSMTP(Engine):
         else:
             await self.push("250 2.0.0 chunk received")
 
+    async def _take_chunk(self, size: int) -> Intake:
+        intake = self._proved.intake = self._proved.intake or Intake()
+        if intake.size + size > settings.MESSAGE_SIZE_LIMIT_IN:
+            intake.refusal = intake.refusal or gate.too_big().reply
+        while size:
+            piece = await self._read(min(size, CHUNK), intake)
+            intake.take_chunk(piece)
+            size -= len(piece)
+        return intake
+
     def _has_recipients(self) -> bool:
         return self._proved.sender is not None and bool(self._proved.mailboxes)
 
     async def _finish(self, intake: Intake) -> Reply | None:
         """The message is in: judge it, keep it, and only then say 250."""
         sender = self._proved.sender or NULL_SENDER
-        refusal = intake.refusal or await self._check_author(intake.head)
+        self.is_keeping = True
+        try:
+            refusal = intake.refusal or await self._check_author(intake.head)
+            if refusal is None:
+                refusal = await self._keep(intake.file)
+        finally:
+            # Whatever happened, this letter is over: the next MAIL begins another.
+            self.is_keeping = False
+            self._end_letter()
         if refusal is None:
-            refusal = await self._keep(intake.file)
-        self._end_letter()
-        if refusal is None:
-            self._proved.letters += 1
+            self._idle_words = 0
             await self.push("250 2.0.0 message is ours now")
         else:
             await self._refuse(refusal, domain_of(sender))
@@ -195,21 +221,20 @@ class TrustSpaceSMTP(Engine):
         try:
             if file.size > proved.size:  # More than it announced, which is what RCPT went by.
                 await self._hands.run(gate.check_room, mailboxes, file.size)
-            if file.is_file:
-                await self._hands.run(file.seal)
         except RefusedError as refused:
             return refused.reply
-        except OSError:
-            logger.error("event=spool_write_failed")  # noqa: TRY400  (A trace may quote paths.)
-            return DISK
         recipients = [SpoolRecipient(mailbox) for mailbox in mailboxes]
+        handover = Handover(file, self._origin(), recipients)
         # From here on the file is the committer's: a peer that leaves now must not take it away.
         proved.intake = None
-        done = self._committer.hand_over(Handover(file, self._origin(), recipients))
         try:
+            if file.size > settings.INLINE_BYTES:
+                done = await self._hands.finish(self._committer.receive, handover)
+            else:
+                done = self._committer.hand_over(handover)
             await asyncio.shield(asyncio.wrap_future(done))
         except OSError:
-            logger.error("event=spool_write_failed")  # noqa: TRY400
+            logger.error("event=spool_write_failed")  # noqa: TRY400  (A trace may quote paths.)
             return DISK
         except DatabaseError as error:
             logger.error("event=spool_commit_failed error=%s", type(error).__name__)  # noqa: TRY400

@@ -60,16 +60,19 @@ def commit_to_spool(
     ``abandon_file`` when that transaction fails.
     """
     try:
-        return commit_all([Handover(file, origin, recipients)])[0]
+        message = commit_all([Handover(file, origin, recipients)])[0]
     except BaseException:
         abandon_file(file)
         raise
+    transaction.on_commit(ring_spool)
+    return message
 
 
 def commit_all(handovers: Sequence[Handover]) -> list[InboundMessage]:
     """Seal and commit several messages in one transaction: all of them are ours, or none.
 
-    Raises as ``commit_to_spool`` does, but leaves the files to the caller, who may try again.
+    Raises as ``commit_to_spool`` does, but leaves the files to the caller, who may try again, and
+    the bell as well.
     """
     for handover in handovers:
         handover.file.seal()
@@ -85,6 +88,10 @@ def abandon_file(file: SpoolFile) -> None:
     nobody can tell, it stays. An orphan harms nobody; a row without its file is a lost letter.
     """
     if not file.is_file:
+        return
+    if not file.may_be_held:
+        # It never came to a commit: however long the database is away, no files pile up.
+        file.discard()
         return
     try:
         is_held = InboundMessage.objects.filter(name=file.name).exists()
@@ -105,7 +112,8 @@ def _write_rows(handovers: Sequence[Handover]) -> list[InboundMessage]:
             for one in handover.recipients
         )
         record_events(_event(message, handover) for message, handover in pairs)
-        transaction.on_commit(ring_spool)
+        for handover in handovers:
+            handover.file.may_be_held = True
     return messages
 
 

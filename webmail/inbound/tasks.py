@@ -7,6 +7,7 @@ It knows that something is due; what happens to a message is ``pipeline``'s busi
 import logging
 import time
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from celery import shared_task
 from django.utils import timezone
@@ -14,12 +15,14 @@ from kombu.exceptions import OperationalError
 
 from webmail.inbound.files import remove_spool_file, spool_files_before
 from webmail.inbound.pipeline import has_due, process_due
-from webmail.models import InboundMessage
+from webmail.models import InboundMessage, SpoolState
+from webmail.store.orphans import blob_folders, remove_blob_orphans
 
 logger = logging.getLogger(__name__)
 
 _RING_AGAIN_SECONDS = 10
 _CLEAN_SECONDS = 3600
+_LIST_SECONDS = 24 * 3600
 _ORPHAN_AGE = timedelta(days=1)
 
 
@@ -43,6 +46,8 @@ class _Sweep:
 
     rung_at: float | None = None
     cleaned_at: float | None = None
+    listed_at: float | None = None
+    blob_folders: ClassVar[list[str]] = []  # Still to be looked through.
 
 
 def sweep_spool() -> None:
@@ -57,13 +62,26 @@ def sweep_spool() -> None:
     if _Sweep.cleaned_at is None or clock - _Sweep.cleaned_at > _CLEAN_SECONDS:
         _Sweep.cleaned_at = clock
         _remove_orphans(timezone.now())
+    _remove_blob_orphans(clock)
+
+
+def _remove_blob_orphans(clock: float) -> None:
+    """Once a day through the whole storage, one folder at a time: a sweep is never long."""
+    if _Sweep.listed_at is None or clock - _Sweep.listed_at > _LIST_SECONDS:
+        _Sweep.listed_at = clock
+        _Sweep.blob_folders[:] = blob_folders()
+    elif _Sweep.blob_folders:
+        folder = _Sweep.blob_folders.pop()
+        if removed := remove_blob_orphans(folder, before=timezone.now() - _ORPHAN_AGE):
+            logger.warning("event=blob_orphans_removed count=%s", removed)
 
 
 def _remove_orphans(now: datetime) -> None:
-    """Files of the spool that no row holds, a day after: receptions cut by a crash, never
-    acknowledged.
+    """Files of the spool that no row needs, a day after: receptions cut by a crash, never
+    acknowledged, and messages whose worker died between the deposit and the tidying.
     """
     for name in spool_files_before(now - _ORPHAN_AGE):
-        if not InboundMessage.objects.filter(name=name).exists():
+        needed = InboundMessage.objects.filter(name=name).exclude(state=SpoolState.DONE)
+        if not needed.exists():
             remove_spool_file(name)
             logger.warning("event=spool_orphan_removed")

@@ -166,7 +166,7 @@ def release_blob(blob: Blob) -> None:
     with transaction.atomic():
         Blob.objects.filter(pk=blob.pk).update(references=F("references") - 1)
         gone, _ = Blob.objects.filter(pk=blob.pk, references=0).delete()
-        if gone:
+        if gone and not blob.content:
             name = blob.name
             transaction.on_commit(lambda: storages["blobs"].delete(name))
 
