@@ -9,6 +9,7 @@ import pytest
 from directory.trust.whitelist import refresh_whitelist
 from mssante.demo.operators import PRACTICE
 from tests.peers.servers import ScriptedPeer, running_listener
+from tests.peers.wire import Wire
 
 
 @pytest.fixture
@@ -35,6 +36,18 @@ def peer_context(space, key, *, server):
     context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
     context.verify_mode = ssl.CERT_REQUIRED
     return context
+
+
+@pytest.fixture
+def context(trust_space):
+    """The practice's TLS, for a peer that writes bytes."""
+    return peer_context(trust_space, PRACTICE.key, server=False)
+
+
+@pytest.fixture
+def wire(listener, context):
+    with Wire(listener) as connection:
+        yield connection.introduce(context)
 
 
 @pytest.fixture

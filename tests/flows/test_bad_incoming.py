@@ -26,7 +26,13 @@ from mssante.demo.pki import issue_operator, revoke, write_crl
 from tests.factories.letters import MARTIN, PETIT, make_letter
 from tests.factories.people import make_mailbox
 from tests.flows.conftest import peer_context
-from tests.flows.inbound import process_all, spool_files, wait_for
+from tests.flows.inbound import (
+    nothing_is_kept,
+    process_all,
+    send_letter,
+    spool_files,
+    wait_for,
+)
 from tests.peers.servers import running_listener
 from tests.peers.wire import Wire
 from tests.pki import builder
@@ -46,34 +52,12 @@ def _own_spool(settings, tmp_path):
 
 
 @pytest.fixture
-def context(trust_space):
-    return peer_context(trust_space, PRACTICE.key, server=False)
-
-
-@pytest.fixture
-def wire(listener, context):
-    with Wire(listener) as connection:
-        yield connection.introduce(context)
-
-
-@pytest.fixture
 def bare_context(trust_space):
     """TLS without a certificate of one's own."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def send_letter(wire, raw=None, *recipients, sender=PETIT):
-    wire.open_data(sender, *(recipients or (MARTIN,)))
-    raw = raw if raw is not None else make_letter()
-    wire.send(re.sub(rb"(?m)^\.", b"..", raw) + b".\r\n")
-    return wire.last()
-
-
-def nothing_is_kept():
-    return not InboundMessage.objects.exists() and not spool_files()
 
 
 def last_refusal():

@@ -4,9 +4,7 @@ Judged by what is stored, not by what is answered.
 
 import pytest
 
-from mssante.demo.operators import PRACTICE
 from tests.factories.letters import MARTIN, PETIT
-from tests.flows.conftest import peer_context
 from tests.peers.wire import Wire
 from tests.webmail.inbound.test_datascan import FALSE_ENDINGS
 from webmail.inbound.files import read_spooled
@@ -36,11 +34,6 @@ def pieces_of(ending, cut):
         # The bytes around the ending go one by one; the rest would only take time.
         return [HEAD[:-4], *CUTS[cut](ending), SMUGGLED[20:]]
     return CUTS[cut](ending)
-
-
-@pytest.fixture
-def context(trust_space):
-    return peer_context(trust_space, PRACTICE.key, server=False)
 
 
 @pytest.mark.parametrize("cut", CUTS)

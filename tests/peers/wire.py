@@ -72,9 +72,19 @@ class Wire:
         self.say(f"EHLO {host}")
         return self
 
-    def open_data(self, sender, *recipients):
-        """To where the message may be sent."""
+    def address(self, sender, *recipients):
+        """MAIL and RCPT: to where a chunk may be sent."""
         replies = [self.say(f"MAIL FROM:<{sender}>")]
         replies += [self.say(f"RCPT TO:<{one}>") for one in recipients]
         assert all(reply.startswith("250") for reply in replies), replies
+        return self
+
+    def chunk(self, content, *, is_last=False):
+        """One BDAT and its reply."""
+        self.send(b"BDAT %d%s\r\n" % (len(content), b" LAST" if is_last else b"") + content)
+        return self.last()
+
+    def open_data(self, sender, *recipients):
+        """To where the message may be sent."""
+        self.address(sender, *recipients)
         assert self.say("DATA").startswith("354")

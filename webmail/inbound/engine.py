@@ -178,7 +178,7 @@ class Engine(SMTP):
             lines.append("STARTTLS")
         lines.append("ENHANCEDSTATUSCODES")
         reply = [f"250-{line}" for line in lines[:-1]] + [f"250 {lines[-1]}"]
-        await super().push("\r\n".join(reply))
+        await self.push("\r\n".join(reply))
 
     async def _check_greeting(self, hostname: str | None) -> bool:
         if not self._has_room:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import Final
 
 from django.conf import settings
@@ -15,7 +16,9 @@ from webmail.inbound.smtpd import TrustSpaceSMTP
 
 logger = logging.getLogger(__name__)
 
-_GOODBYE_SECONDS: Final = 10.0
+# How long a stop may take: for what came whole to be committed, and for peers to hang up.
+_KEEPING_SECONDS: Final = 10.0
+_GOODBYE_SECONDS: Final = 1.0
 
 
 class Listener:
@@ -53,11 +56,12 @@ class Listener:
         for conversation in list(self._conversations):
             if not conversation.is_keeping:
                 conversation.say_goodbye()
-        end = time.monotonic() + _GOODBYE_SECONDS
-        while self._is_keeping() and time.monotonic() < end:  # noqa: ASYNC110  (Once in a process's life.)
-            await asyncio.sleep(0.01)
+        await _wait_while(self._is_keeping, _KEEPING_SECONDS)
         for conversation in list(self._conversations):
             conversation.say_goodbye()
+        await _wait_while(lambda: bool(self._conversations), _GOODBYE_SECONDS)
+        for conversation in list(self._conversations):
+            conversation.cut()
         # In this order: hands pass on to the committer. Threads are waited for by a thread.
         await asyncio.to_thread(self._hands.stop)
         await asyncio.to_thread(self._committer.stop)
@@ -91,6 +95,12 @@ class Listener:
         """It is no connection any more."""
         self._strangers.pop(conversation, None)
         self._conversations -= {conversation}
+
+
+async def _wait_while(question: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while question() and time.monotonic() < end:  # noqa: ASYNC110  (Once in a process's life.)
+        await asyncio.sleep(0.01)
 
 
 async def serve_until(stop: asyncio.Event, host: str, port: int) -> None:

@@ -1,8 +1,10 @@
 """One message through the worker: done, again later, or set aside; never lost, never twice."""
 
+import errno
 from datetime import timedelta
 
 import pytest
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
@@ -249,6 +251,109 @@ def test_poison_among_many_hurts_itself_alone(martin_box, monkeypatch, settings)
         process_due()
     poison.refresh_from_db()
     assert (poison.state, poison.attempts) == (SpoolState.SET_ASIDE, settings.SPOOL_POISON_LIMIT)
+
+
+def test_twenty_letters_are_deposited_while_one_of_them_is_poison_and_only_it_is_tried_again(
+    martin_box, monkeypatch
+):
+    def picky(raw):
+        if b"POISON" in raw:
+            raise Trouble
+        return parse_message(raw)
+
+    monkeypatch.setattr(pipeline, "parse_message", picky)
+    rows = [
+        spool(martin_box, raw=numbered(number, text="POISON" if number == 7 else "bon"))
+        for number in range(20)
+    ]
+    process_due()
+    for number, row in enumerate(rows):
+        row.refresh_from_db()
+        expected = SpoolState.WAITING if number == 7 else SpoolState.DONE
+        assert (row.state, row.attempts) == (expected, 1), number
+    assert Message.objects.count() == 19
+    # What comes later is not held up by it.
+    spool(martin_box, raw=numbered(99))
+    process_due()
+    assert Message.objects.count() == 20
+
+
+def test_batch_whose_lease_was_lost_leaves_everything_to_the_other(
+    martin_box, monkeypatch, spool_folder
+):
+    rows = [spool(martin_box, raw=numbered(number)) for number in range(3)]
+    write = deposit.write_copies
+
+    def write_and_lose(batch):
+        InboundMessage.objects.filter(pk=rows[1].pk).update(lease_token="another worker's")
+        return write(batch)
+
+    monkeypatch.setattr(pipeline, "write_copies", write_and_lose)
+    pipeline._process(pipeline._claim([row.pk for row in rows]))
+    for row in rows:
+        row.refresh_from_db()
+    # Only what is still ours is done; the other is neither deposited nor touched.
+    assert [row.state for row in rows] == ["done", "processing", "done"]
+    assert (rows[1].lease_token, rows[1].problem) == ("another worker's", "")
+    assert {one.rfc_message_id for one in Message.objects.all()} == {"0@x.example", "2@x.example"}
+    assert (spool_folder / rows[1].name).exists()
+
+
+def test_letters_to_many_boxes_are_not_taken_many_at_once(martin_box, petit_box, monkeypatch):
+    """Every copy is encrypted for itself: a batch is bounded by all of them."""
+    raw = numbered(0, text="x" * 2000)
+    limit = (len(raw) + pipeline._OVERHEAD + 10) * 3
+    monkeypatch.setattr(pipeline, "_MOST_BYTES_AT_ONCE", limit)
+    for number in range(3):
+        spool(martin_box, petit_box, raw=numbered(number, text="x" * 2000))
+    for number in range(3, 7):
+        spool(martin_box, raw=numbered(number, text="x" * 2000))
+    sizes = batch_sizes(monkeypatch)
+    process_due()
+    assert sizes == [1, 1, 2, 3]
+
+
+NO_ROOM = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("error", [NO_ROOM, OperationalError("locked"), InterfaceError("closed")])
+def test_trouble_of_the_house_is_no_fault_of_the_letter(martin_box, monkeypatch, settings, error):
+    """However often: it waits, is not set aside, and goes its way when the trouble is over."""
+
+    def fails(_copies):
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "prepare_copies", fails)
+        inbound = spool(martin_box)
+        for _ in range(settings.SPOOL_POISON_LIMIT + 2):
+            run(make_due(inbound))
+            assert (inbound.state, inbound.attempts) == (SpoolState.WAITING, 0)
+            assert inbound.problem == type(error).__name__
+    assert run(make_due(inbound)).state == SpoolState.DONE
+
+
+@pytest.mark.parametrize("error", [NO_ROOM, OperationalError("too many variables")])
+def test_trouble_that_lasts_for_a_day_is_looked_at_by_a_person(
+    martin_box, monkeypatch, settings, error
+):
+    def fails(_copies):
+        raise error
+
+    monkeypatch.setattr(pipeline, "prepare_copies", fails)
+    inbound = spool(martin_box)
+    InboundMessage.objects.update(received_at=timezone.now() - timedelta(days=1, minutes=1))
+    for _ in range(settings.SPOOL_POISON_LIMIT):
+        run(make_due(inbound))
+    assert inbound.state == SpoolState.SET_ASIDE
+
+
+def test_file_that_is_gone_is_no_trouble_of_the_house(martin_box, spool_folder, settings):
+    inbound = spool(martin_box)
+    (spool_folder / inbound.name).unlink()
+    for _ in range(settings.SPOOL_POISON_LIMIT):
+        run(make_due(inbound))
+    assert (inbound.state, inbound.problem) == (SpoolState.SET_ASIDE, "FileNotFoundError")
 
 
 def test_what_may_have_killed_a_worker_is_taken_alone(martin_box):

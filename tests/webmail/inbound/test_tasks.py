@@ -20,6 +20,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _fresh_sweep(monkeypatch):
     monkeypatch.setattr(tasks._Sweep, "rung_at", None)
+    monkeypatch.setattr(tasks._Sweep, "listed_at", None)
+    monkeypatch.setattr(tasks._Sweep, "blob_folders", [])
 
 
 @pytest.fixture
@@ -90,3 +92,43 @@ def test_file_no_row_holds_goes_after_a_day_and_not_before(settings, martin_box,
     assert (folder / "fresh").exists()
     assert (folder / held.name).exists()
     (folder / "fresh").unlink()
+
+
+def test_file_of_a_deposited_message_goes_when_its_worker_died_before_the_tidying(
+    settings, martin_box, monkeypatch
+):
+    settings.INLINE_BYTES = -1
+    rows = {state: spool(martin_box) for state in SpoolState}
+    yesterday = time.time() - 90_000
+    for state, row in rows.items():
+        InboundMessage.objects.filter(pk=row.pk).update(state=state, next_attempt_at=None)
+        os.utime(Path(settings.SPOOL_DIR) / row.name, (yesterday, yesterday))
+    monkeypatch.setattr(tasks._Sweep, "cleaned_at", None)
+    tasks.sweep_spool()
+    left = {state for state, row in rows.items() if (Path(settings.SPOOL_DIR) / row.name).exists()}
+    assert left == set(SpoolState) - {SpoolState.DONE}
+
+
+def test_sweep_looks_through_the_blobs_a_folder_at_a_time_and_once_a_day(monkeypatch, caplog):
+    seen: list[str] = []
+    clock = [100_000.0]
+    monkeypatch.setattr("webmail.inbound.tasks.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(tasks, "blob_folders", lambda: ["aa", "ab", "ac"])
+
+    def remove(folder, **_moment):
+        seen.append(folder)
+        return len(seen)
+
+    monkeypatch.setattr(tasks, "remove_blob_orphans", remove)
+    for _ in range(4):
+        before = len(seen)
+        tasks.sweep_spool()
+        assert len(seen) - before <= 1
+    assert sorted(seen) == ["aa", "ab", "ac"]
+    assert "event=blob_orphans_removed count=3" in caplog.text
+    tasks.sweep_spool()
+    assert len(seen) == 3
+    clock[0] += 25 * 3600
+    for _ in range(4):
+        tasks.sweep_spool()
+    assert len(seen) == 6
