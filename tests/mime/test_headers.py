@@ -1,9 +1,13 @@
 """Header blocks, encoded words and parameters, as software of thirty years writes them."""
 
+import base64
+import string
 import time
 
 import pytest
+from hypothesis import given, strategies as st
 
+from webmail.mime import headers
 from webmail.mime.headers import (
     MAX_BLOCK_BYTES,
     decode_base64,
@@ -106,6 +110,17 @@ def test_encoded_words_cost_linear_time():
 )
 def test_base64_is_decoded_as_far_as_it_goes(raw, expected):
     assert decode_base64(raw) == expected
+    assert decode_base64(b"AA=A" + raw + b"====BB", 4, 4 + len(raw)) == expected
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 4, 5, 7])
+@given(content=st.binary(max_size=40), noise=st.binary(max_size=3))
+def test_base64_is_the_same_in_steps_of_any_size(step, content, noise):
+    noise = noise.translate(None, f"{string.ascii_letters}{string.digits}+/=".encode())
+    raw = noise.join(bytes([letter]) for letter in base64.b64encode(content).rstrip(b"="))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(headers, "_STEP_BYTES", step)
+        assert decode_base64(raw) == (content, "")
 
 
 @pytest.mark.parametrize(

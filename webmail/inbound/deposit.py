@@ -177,7 +177,7 @@ def _prepare(copy: Copy, *, digest: str) -> _Prepared:
     return _Prepared(
         copy=copy,
         digest=digest,
-        source=prepare_blob(mailbox, _trace(mailbox, arrival) + arrival.raw),
+        source=prepare_blob(mailbox, _trace(mailbox, arrival), arrival.raw),
         reading=prepare_blob(mailbox, arrival.reading),
         parts=tuple(prepare_blob(mailbox, part.content) for part in arrival.parsed.attachments),
     )

@@ -94,7 +94,10 @@ def sync_names() -> None:
 
 
 def read_spooled(inbound: InboundMessage) -> bytes:
-    return b"".join(iter_spooled(inbound))
+    whole = io.BytesIO()  # Unlike a join it never holds a large message twice.
+    for piece in iter_spooled(inbound):
+        whole.write(piece)
+    return whole.getvalue()
 
 
 def iter_spooled(inbound: InboundMessage) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ syntax. Everything is one pass: a header of a megabyte costs what a megabyte cos
 import binascii
 import re
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -17,6 +18,7 @@ MAX_BLOCK_BYTES: Final = 512_000
 MAX_VALUE_BYTES: Final = 64_000
 MAX_HEADERS: Final = 1_000
 MAX_PARAMETERS: Final = 200
+_STEP_BYTES: Final = 256 * 1024
 
 _FIELD: Final = re.compile(rb"([!-9;-~]{1,200})[ \t]*:[ \t]*")
 _WORD_START: Final = re.compile(r"=\?([^?\s*]{1,64})(?:\*[^?\s]{0,32})?\?([bBqQ])\?")
@@ -148,15 +150,27 @@ def _word_bytes(text: str, kind: str) -> bytes:
     return decode_base64(raw)[0]
 
 
-def decode_base64(raw: bytes) -> tuple[bytes, str]:
-    """Decode base64 as far as it goes; the slug says what was wrong, empty when nothing was."""
-    pad = raw.find(b"=")
-    tail = raw[pad:].translate(None, b"= \t\r\n") if pad >= 0 else b""
-    letters = (raw if pad < 0 else raw[:pad]).translate(None, _NOT_BASE64)
+def decode_base64(raw: bytes, start: int = 0, end: int | None = None) -> tuple[bytes, str]:
+    """Decode base64 as far as it goes; the slug says what was wrong, empty when nothing was.
+
+    Of a large range, nothing but the result is ever held whole.
+    """
+    end = len(raw) if end is None else end
+    pad = raw.find(b"=", start, end)
+    tail = raw[pad:end].translate(None, b"= \t\r\n") if pad >= 0 else b""
     defect = "trailing-base64" if tail else ""
-    if len(letters) % 4 == 1:
-        letters, defect = letters[:-1], "truncated-base64"
-    return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4)), defect
+    last = end if pad < 0 else pad
+    decoded, letters = BytesIO(), b""
+    for position in range(start, last, _STEP_BYTES):
+        piece = raw[position : min(position + _STEP_BYTES, last)]
+        letters += piece.translate(None, _NOT_BASE64)
+        whole = len(letters) - len(letters) % 4
+        decoded.write(binascii.a2b_base64(letters[:whole]))
+        letters = letters[whole:]
+    if len(letters) == 1:
+        letters, defect = b"", "truncated-base64"
+    decoded.write(binascii.a2b_base64(letters + b"=" * (-len(letters) % 4)))
+    return decoded.getvalue(), defect
 
 
 def split_parameters(value: str) -> tuple[str, dict[str, str]]:

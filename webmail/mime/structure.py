@@ -71,7 +71,7 @@ def _read_part(walk: Walk, start: int, end: int, *, depth: int, default: str) ->
         # Nothing to split: what is there is shown as it is, never lost.
         walk.note("missing-boundary")
         return _with(part, content_type="text/plain", content=walk.raw[body:end])
-    return _with(part, content=_decode_content(walk, headers, walk.raw[body:end]))
+    return _with(part, content=_decode_content(walk, headers, body, end))
 
 
 def _describe(walk: Walk, headers: HeaderBlock, default: str) -> Part:
@@ -173,14 +173,15 @@ def _before_line_end(raw: bytes, position: int) -> int:
     return position - 1 if raw[position - 1 : position] == b"\r" else position
 
 
-def _decode_content(walk: Walk, headers: HeaderBlock, content: bytes) -> bytes:
+def _decode_content(walk: Walk, headers: HeaderBlock, start: int, end: int) -> bytes:
     encoding = headers.first("Content-Transfer-Encoding").partition(";")[0].strip().lower()
-    if encoding in _IDENTITY:
-        return content
     if encoding == "base64":
-        decoded, defect = decode_base64(content)
+        decoded, defect = decode_base64(walk.raw, start, end)
         walk.note(defect)
         return decoded
+    content = walk.raw[start:end]
+    if encoding in _IDENTITY:
+        return content
     if encoding == "quoted-printable":
         return binascii.a2b_qp(content)
     if encoding in {"x-uuencode", "uuencode", "x-uue", "uue"}:

@@ -72,22 +72,24 @@ def write_blob(mailbox: Mailbox, content: bytes) -> Blob:
         raise
 
 
-def prepare_blob(mailbox: Mailbox, content: bytes) -> PreparedBlob:
-    """Encrypt ``content``; a large one is on disk when this returns. Call it before opening a
-    transaction: encryption and fsync must not hold the database.
+def prepare_blob(mailbox: Mailbox, *parts: bytes) -> PreparedBlob:
+    """Encrypt a content, given in one or several parts; a large one is on disk when this returns.
+    Call it before opening a transaction: encryption and fsync must not hold the database.
     """
-    name = _new_name()
+    name, size, digest = _new_name(), sum(map(len, parts)), hashlib.sha256()
+    for part in parts:
+        digest.update(part)
     frames = encode_frames(
-        (content[i : i + _PIECE] for i in range(0, len(content), _PIECE)),
+        (part[i : i + _PIECE] for part in parts for i in range(0, len(part), _PIECE)),
         mailbox_key(mailbox),
         name.encode(),
         compress=True,
     )
-    hashed = content_hash(mailbox, hashlib.sha256(content).digest())
-    if len(content) <= settings.INLINE_BYTES:
-        return PreparedBlob(mailbox, hashed, name, b"".join(frames), len(content))
+    hashed = content_hash(mailbox, digest.digest())
+    if size <= settings.INLINE_BYTES:
+        return PreparedBlob(mailbox, hashed, name, b"".join(frames), size)
     saved = storages["blobs"].save(name, _EncryptedFile(frames, name))
-    return PreparedBlob(mailbox, hashed, saved, b"", len(content))
+    return PreparedBlob(mailbox, hashed, saved, b"", size)
 
 
 def keep_blob(prepared: PreparedBlob) -> Blob:
