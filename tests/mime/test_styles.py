@@ -60,6 +60,9 @@ def test_what_loads_moves_or_hides_is_dropped(style):
 
 @given(st.text(st.sampled_from("ab:;()'\"\\/*-1%#, \n!@url{}<&"), max_size=60))
 @example("1\\b")
+@example("\\ ")
+@example("1a\\ ")
+@example("#\\ ")
 @settings(deadline=None, max_examples=200)
 def test_cleaning_twice_changes_nothing(style):
     once = clean_style(f"color:{style}")

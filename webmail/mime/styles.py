@@ -102,7 +102,7 @@ def _is_plain(nodes: Iterable[Any], *, is_nested: bool = False) -> bool:
 
 def _is_plain_node(node: Any, *, is_nested: bool) -> bool:
     kind = node.type
-    if kind == "dimension" and not _is_word(node.unit):
+    if kind == "dimension" and (" " in node.unit or not _is_word(node.unit)):
         return False
     if kind in _NUMBERS:
         # A negative margin or indent draws over what is not the letter's, or hides words from the
@@ -111,7 +111,8 @@ def _is_plain_node(node: Any, *, is_nested: bool) -> bool:
     if kind in {"whitespace", "comment"}:
         return True
     if kind in _WORDS:
-        return _is_word(node.value)
+        # Outside quotes a space is an escaped one, and goes when the spaces around it go.
+        return _is_word(node.value) and (kind == "string" or " " not in node.value)
     if kind == "literal":
         return node.value in {",", "/"}
     return (
