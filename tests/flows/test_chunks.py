@@ -239,12 +239,14 @@ def test_author_of_another_domain_is_refused_after_the_last_chunk(addressed):
     assert nothing_is_kept()
 
 
-def test_chunks_that_come_too_slowly_are_cut(addressed, settings):
+def test_chunks_that_come_too_slowly_are_cut(addressed, settings, caplog):
     assert addressed.chunk(b"From: x\r\n") == MORE
     settings.SMTP_IDLE_SECONDS = -60
     addressed.send(b"BDAT 10 LAST\r\n12345")
     assert addressed.is_closed()
     assert nothing_is_kept()
+    wait_for(lambda: "event=smtp_cut error=ConnectionResetError" in caplog.text)
+    assert "never retrieved" not in caplog.text
 
 
 def test_chunks_before_tls_are_no_message(listener, martin_box):
