@@ -74,9 +74,10 @@ def _sweep_until_stopped() -> None:
     """
     from directory.tasks import sweep_trusted_domains  # noqa: PLC0415  (Django must be set up first.)
     from webmail.inbound.tasks import sweep_spool  # noqa: PLC0415
+    from webmail.outbound.automatic import sweep_automatic  # noqa: PLC0415
     from webmail.outbound.tasks import sweep_outbox  # noqa: PLC0415
 
-    rounds = (sweep_outbox, sweep_spool, sweep_trusted_domains)
+    rounds = (sweep_outbox, sweep_automatic, sweep_spool, sweep_trusted_domains)
     while not _stop.wait(settings.SWEEP_SECONDS):
         for sweep in rounds:
             close_old_connections()

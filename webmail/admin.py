@@ -17,6 +17,7 @@ from webmail.mailbox.opening import address_fault, open_mailbox
 from webmail.mailbox.sharing import change_mailbox, grant_access, revoke_access
 from webmail.mime.addresses import normalise_address
 from webmail.models import (
+    AutomaticMessage,
     Delivery,
     InboundMessage,
     LetterRun,
@@ -222,3 +223,11 @@ class LetterRunAdmin(ReadOnlyAdmin):
     list_display = ("id", "mailbox", "author", "created_at", "expected")
     list_select_related = ("mailbox", "author")
     exclude = ("sealed_label", "key")
+
+
+@admin.register(AutomaticMessage)
+class AutomaticMessageAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "kind", "state", "recipient", "message")
+    list_filter = ("kind", "state")
+    list_select_related = ("recipient", "message")
+    date_hierarchy = "created_at"

@@ -225,7 +225,7 @@ def hasten(delivery: Delivery, *, actor: User) -> None:
             message_id=delivery.message_id,
             detail={"delivery": delivery.pk},
         )
-        Mailbox.objects.filter(pk=delivery.mailbox_id).update(modseq=F("modseq") + 1)
+        _count_change(delivery.mailbox_id)
 
 
 def note_delivered(delivery: Delivery, outcome: Outcome | None = None) -> None:
@@ -248,6 +248,43 @@ def note_failed(delivery: Delivery, outcome: Outcome) -> None:
     _report(delivery, S.FAILED, outcome)
 
 
+def fail_after_all(delivery: Delivery, outcome: Outcome) -> None:
+    """accepted → failed: our own house took it for one of its boxes and cannot deposit it."""
+    _move(delivery, S.FAILED, sources={S.ACCEPTED}, outcome=outcome)
+
+
+def note_delayed(delivery: Delivery, outcome: Outcome) -> None:
+    """A report says that the peer has it and goes on trying: no transition, only the reason that is
+    shown. Of a letter that is no longer the peer's to deliver, the report is kept.
+    """
+    shown = {
+        "reason": outcome.reason,
+        "enhanced_code": outcome.enhanced_code,
+        "diagnostic": outcome.diagnostic,
+    }
+    with transaction.atomic():
+        held = Delivery.objects.filter(pk=delivery.pk, state=S.ACCEPTED)
+        if held.update(**shown) != 1:
+            keep_report(delivery, "delayed")
+            return
+        record_event(
+            Event.DELIVERY_DELAY_REPORTED,
+            mailbox_id=delivery.mailbox_id,
+            message_id=delivery.message_id,
+            detail={"delivery": delivery.pk, **_trace(outcome)},
+        )
+        _count_change(delivery.mailbox_id)
+
+
+def keep_report(delivery: Delivery, said: str) -> None:
+    """What a report said stays in the trail, and changes nothing."""
+    record_event(
+        Event.DELIVERY_REPORT_KEPT,
+        message_id=delivery.message_id,
+        detail={"delivery": delivery.pk, "report": said},
+    )
+
+
 def _report(delivery: Delivery, to: DeliveryState, outcome: Outcome | None, **fields: Any) -> None:
     try:
         _move(
@@ -258,11 +295,7 @@ def _report(delivery: Delivery, to: DeliveryState, outcome: Outcome | None, **fi
             **fields,
         )
     except WrongTransitionError:
-        record_event(
-            Event.DELIVERY_REPORT_KEPT,
-            message_id=delivery.message_id,
-            detail={"delivery": delivery.pk, "report": to},
-        )
+        keep_report(delivery, to)
 
 
 def _move(
@@ -294,17 +327,22 @@ def _move(
         ).update(state=to, state_at=now, **fields)
         if changed != 1:
             raise WrongTransitionError(f"delivery {delivery.pk} cannot become {to}")
-        mailbox_id = delivery.mailbox_id
         record_event(
             _EVENTS[to],
             actor=actor,
-            mailbox_id=mailbox_id,
+            mailbox_id=delivery.mailbox_id,
             message_id=delivery.message_id,
             detail={"delivery": delivery.pk, **_trace(outcome)},
         )
-        Mailbox.objects.filter(pk=mailbox_id).update(modseq=F("modseq") + 1)
+        _count_change(delivery.mailbox_id)
     for name, value in {"state": to, "state_at": now, **fields}.items():
         setattr(delivery, name, value)
+
+
+def _count_change(mailbox_id: int | None) -> None:
+    """Open pages of the sender's box see it; what a machine wrote is in no box."""
+    if mailbox_id is not None:
+        Mailbox.objects.filter(pk=mailbox_id).update(modseq=F("modseq") + 1)
 
 
 def _note_all(to: DeliveryState, rows: QuerySet[Delivery], outcome: Outcome | None = None) -> None:

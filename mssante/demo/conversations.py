@@ -32,7 +32,7 @@ from webmail.mailbox.reading import reading_of_text
 from webmail.mime.addresses import domain_of
 from webmail.mime.parse import parse_message
 from webmail.mime.quoting import snippet
-from webmail.mime.reports import compose_bounce
+from webmail.mime.reports import compose_report
 from webmail.mime.sanitize import RULES_VERSION
 from webmail.mime.types import Address, DeliveryStatus, OutgoingAttachment
 from webmail.models import (
@@ -209,13 +209,13 @@ def _tell_author(mailbox: Mailbox, written: Written) -> None:
     sent = written.message
     domain = domain_of(mailbox.address)
     failed = sent.to[0].address
-    raw = compose_bounce(
+    raw = compose_report(
         from_=Address("Service de messagerie", f"mailer-daemon@{domain}"),
         to=written.author,
         reporting_mta=_host(domain),
         original_message_id=sent.message_id,
         original_headers=written.raw.partition(b"\r\n\r\n")[0] + b"\r\n",
-        failures=[
+        recipients=[
             DeliveryStatus(
                 recipient=failed,
                 action="failed",
@@ -228,7 +228,7 @@ def _tell_author(mailbox: Mailbox, written: Written) -> None:
             Votre message du {day_in_words(sent.date)} à {failed} n'a pas été remis.
 
             {sentence_of(_FULL.reason)}
-            {cure_of(_FULL.reason)}
+            {cure_of(_FULL.reason, is_final=True)}
             """
         ),
         subject=f"Non remis : {sent.subject}",

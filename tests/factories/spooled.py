@@ -21,8 +21,8 @@ from webmail.models import (
 PEER_DN = "CN=mss.cabinet-tilleuls.example,OU=399000000000018,O=CABINET,ST=Rhône (69),C=FR"
 
 
-def spool(*mailboxes, raw=None, envelope_from=PETIT, peer_dn=PEER_DN, delivery=None):
-    """A row and its file, as after a 250."""
+def spool(*mailboxes, raw=None, envelope_from=PETIT, peer_dn=PEER_DN, delivery=None, **recipient):
+    """A row and its file, as after a 250; ``recipient`` is what the peer asked for."""
     raw = raw if raw is not None else make_letter()
     origin = Origin(
         envelope_from=envelope_from,
@@ -31,7 +31,7 @@ def spool(*mailboxes, raw=None, envelope_from=PETIT, peer_dn=PEER_DN, delivery=N
         peer_dn=peer_dn,
         tls_version="TLSv1.3",
     )
-    recipients = [SpoolRecipient(mailbox, delivery) for mailbox in mailboxes]
+    recipients = [SpoolRecipient(mailbox, delivery, **recipient) for mailbox in mailboxes]
     return commit_to_spool(prepare_content(raw), origin, recipients)
 
 

@@ -145,7 +145,7 @@ def test_letter_between_our_boxes_is_delivered_without_a_network(martin_box, dr_
     assert delivery.state == DeliveryState.DELIVERED
     assert delivery.delivered_at is not None
     copy = Message.objects.get(state=MessageState.RECEIVED)
-    assert (copy.mailbox, copy.folder.role) == (cardiology, FolderRole.INBOX)
+    assert (copy.mailbox, copy.folder_role) == (cardiology, FolderRole.INBOX)
     assert copy.rfc_message_id == letter.rfc_message_id
     assert read_message(copy).text == BODY
 

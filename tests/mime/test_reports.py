@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 from tests.mime.letters import MARTIN, WHEN, corpus, letter, multipart
 from tests.mime.test_compose import check_wire_form
 from webmail.mime.parse import parse_message
-from webmail.mime.reports import compose_bounce, parse_report
+from webmail.mime.reports import compose_report, parse_report
 from webmail.mime.types import Address, DeliveryStatus, MimeError, Report
 
 DAEMON = Address("Remise", "mailer-daemon@hopital.example")
@@ -23,13 +23,13 @@ def bounce(**changes) -> bytes:
         "reporting_mta": "mx.hopital.example",
         "original_message_id": "lettre1@cabinet.example",
         "original_headers": b"Message-ID: <lettre1@cabinet.example>\r\nSubject: x\r\n\r\nsecret",
-        "failures": [FAILED],
+        "recipients": [FAILED],
         "text": "Votre message n'a pas été remis.",
         "subject": "Message non remis",
         "message_id": "bounce1@hopital.example",
         "date": WHEN,
     }
-    return compose_bounce(**(facts | changes))
+    return compose_report(**(facts | changes))
 
 
 def test_a_delivery_report_is_read_per_recipient():
@@ -85,7 +85,11 @@ def test_original_recipients_and_bare_diagnostics_are_read():
     )
     report = parse_report(raw)
     assert report is not None
-    assert report.recipients == (DeliveryStatus("a@x.example", "failed", "", "550 no; really"),)
+    assert report.recipients == (
+        DeliveryStatus("a@x.example", "failed", "", "550 no; really", final="b@x.example"),
+    )
+    # «nobody» is no address: what is said of it is not understood, and counted.
+    assert report.unread == 1
 
 
 @pytest.mark.parametrize(
@@ -125,7 +129,7 @@ def test_headers_without_an_end_are_returned():
 def test_a_bounce_is_read_back():
     delayed = DeliveryStatus("dr.petit@hopital.example", "delayed", "", "")
     relayed = DeliveryStatus(f"{'a' * 60}@{'b' * 60}.example", "relayed", "bad", "250 ok é")
-    raw = bounce(failures=[FAILED, delayed, relayed])
+    raw = bounce(recipients=[FAILED, delayed, relayed])
     report = parse_report(raw)
     assert report is not None
     assert report.original_message_id == "lettre1@cabinet.example"
@@ -152,11 +156,44 @@ def test_returned_headers_cannot_break_the_report():
 @pytest.mark.parametrize(
     "change",
     [
-        {"failures": []},
+        {"recipients": []},
         {"message_id": "a b"},
-        {"failures": [DeliveryStatus("x\r\nY: z", "failed", "", "")]},
+        {"recipients": [DeliveryStatus("x\r\nY: z", "failed", "", "")]},
     ],
 )
 def test_a_bounce_that_cannot_be_written_is_refused(change):
     with pytest.raises(MimeError):
         bounce(**change)
+
+
+def test_original_words_of_the_sender_come_back_as_they_were():
+    raw = bounce(
+        envelope_id="QQ+314159 x",
+        recipients=[
+            DeliveryStatus(
+                "rfc822;Jean+Dupont@hopital.example",
+                "delivered",
+                "",
+                "",
+                final="j.dupont@hopital.example",
+            ),
+            DeliveryStatus("autre@hopital.example", "delivered", "2.1.5", ""),
+        ],
+    )
+    check_wire_form(raw)
+    assert b"Original-Envelope-Id: QQ+314159 x\r\nReporting-MTA: dns; mx" in raw
+    assert b"Original-Recipient: rfc822; Jean+Dupont@hopital.example\r\n" in raw
+    assert b"Final-Recipient: rfc822; j.dupont@hopital.example\r\n" in raw
+    report = parse_report(raw)
+    assert report is not None
+    assert report.original_envelope_id == "QQ+314159 x"
+    assert report.recipients == (
+        DeliveryStatus(
+            "Jean+Dupont@hopital.example",
+            "delivered",
+            "2.0.0",
+            "",
+            final="j.dupont@hopital.example",
+        ),
+        DeliveryStatus("autre@hopital.example", "delivered", "2.1.5", ""),
+    )

@@ -9,10 +9,12 @@ from celery.signals import worker_ready, worker_shutting_down
 
 import directory.tasks
 import webmail.inbound.tasks
+import webmail.outbound.automatic
 import webmail.outbound.tasks
 from mssante import celery
 
 OUTBOX = (webmail.outbound.tasks, "sweep_outbox")
+AUTOMATIC = (webmail.outbound.automatic, "sweep_automatic")
 SPOOL = (webmail.inbound.tasks, "sweep_spool")
 DOMAINS = (directory.tasks, "sweep_trusted_domains")
 
@@ -36,7 +38,7 @@ def rounds(monkeypatch, settings):
         return sweep
 
     def arrange(*failing):
-        for module, name in (OUTBOX, SPOOL, DOMAINS):
+        for module, name in (OUTBOX, AUTOMATIC, SPOOL, DOMAINS):
             monkeypatch.setattr(module, name, stand_in(name, fails=name in failing))
         return noted, enough
 
@@ -83,7 +85,12 @@ def test_worker_sweeps_from_its_start_to_its_end(rounds):
         if thread.name == "sweeper":
             thread.join(10)
     assert "sweeper" not in [one.name for one in threading.enumerate()]
-    assert noted[:3] == ["sweep_outbox", "sweep_spool", "sweep_trusted_domains"]
+    assert noted[:4] == [
+        "sweep_outbox",
+        "sweep_automatic",
+        "sweep_spool",
+        "sweep_trusted_domains",
+    ]
 
 
 def test_round_that_fails_stops_neither_the_others_nor_the_next_one(rounds, caplog):

@@ -17,6 +17,7 @@ from accounts.audit.models import AuditEvent
 from tests.factories.outbox import claim, make_delivery
 from webmail import tracking
 from webmail.models import Delivery, Mailbox
+from webmail.outbound.bounce import mark_delay_told
 from webmail.tracking import FINAL, TRANSITIONS, Outcome, WrongTransitionError
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -79,6 +80,7 @@ REPORTS = {
     ),
     "failed": (lambda d: tracking.note_failed(d, REFUSED), {"accepted", "delivered"}),
 }
+LATER = Outcome(reason="reported_delayed", enhanced_code="4.2.2", diagnostic="later")
 HOLDERS_ONLY = {"accept", "defer", "fail"}
 
 
@@ -89,6 +91,8 @@ class OneDelivery(RuleBasedStateMachine):
 
     @initialize()
     def start(self):
+        # A token is one claim's; here two serve all examples, whose rows stay until the end.
+        Delivery.objects.update(lease_token="")
         self.delivery = make_delivery(self.mailbox)
         self.state = "queued"
         self.token = ""
@@ -128,6 +132,44 @@ class OneDelivery(RuleBasedStateMachine):
             assert self.facts() == (events + 1, modseq)
             assert last.event == "delivery:report:kept"
             assert last.detail["report"] == report
+
+    @rule()
+    def hear_of_a_delay(self):
+        """No transition, whatever the state; one event all the same."""
+        events, modseq = self.facts()
+        tracking.note_delayed(Delivery.objects.get(pk=self.delivery.pk), LATER)
+        row = Delivery.objects.get(pk=self.delivery.pk)
+        is_held = self.state == "accepted"
+        if is_held:
+            assert (row.reason, row.enhanced_code) == ("reported_delayed", "4.2.2")
+        assert self.facts() == (events + 1, modseq + is_held)
+        named = "delivery:report:delayed" if is_held else "delivery:report:kept"
+        assert AuditEvent.objects.latest("pk").event == named
+
+    @rule()
+    def our_own_house_gives_up(self):
+        events, modseq = self.facts()
+        row = Delivery.objects.get(pk=self.delivery.pk)
+        if self.state != "accepted":
+            with pytest.raises(WrongTransitionError):
+                tracking.fail_after_all(row, REFUSED)
+            assert self.facts() == (events, modseq)
+            return
+        tracking.fail_after_all(row, REFUSED)
+        self.state = "failed"
+        assert self.facts() == (events + 1, modseq + 1)
+
+    @rule()
+    def sender_is_told_of_a_delay(self):
+        row = Delivery.objects.get(pk=self.delivery.pk)
+        events, modseq = self.facts()
+        if self.state in {"queued", "deferred"} and row.delay_told_at is None:
+            mark_delay_told([row])
+            assert self.facts() == (events + 1, modseq)
+        else:
+            with pytest.raises(WrongTransitionError):
+                mark_delay_told([row])
+            assert self.facts() == (events, modseq)
 
     @invariant()
     def row_is_what_the_plan_says(self):

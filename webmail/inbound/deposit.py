@@ -54,6 +54,7 @@ class Arrival:
     tls_version: str
     is_local: bool
     spool_id: int
+    peer_dn: str = ""  # Of the certificate that brought it; empty from our own house.
 
     @cached_property
     def digest(self) -> bytes:

@@ -173,7 +173,7 @@ class Engine(SMTP):
         self.command_size_limits["MAIL"] = 1024
         self.command_size_limits["RCPT"] = 1024
         lines = [self.hostname, f"SIZE {settings.MESSAGE_SIZE_LIMIT_IN}", "8BITMIME"]
-        lines += ["PIPELINING", "CHUNKING"]
+        lines += ["PIPELINING", "CHUNKING", "DSN"]
         if self._tls_protocol is None:
             lines.append("STARTTLS")
         lines.append("ENHANCEDSTATUSCODES")

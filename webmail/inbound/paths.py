@@ -36,5 +36,7 @@ def parse_path(arg: str | None, verb: str) -> tuple[str, dict[str, str]] | None:
     params = {}
     for item in match["params"].split():
         key, _, value = item.partition("=")
+        if key.upper() in params:
+            return None  # RFC 3461 §4: no parameter is given twice.
         params[key.upper()] = value
     return path, params

@@ -29,10 +29,10 @@ from webmail.inbound.deposit import (
     write_copies,
 )
 from webmail.inbound.files import read_spooled, remove_spool_file
-from webmail.inbound.reports import apply_report
+from webmail.inbound.receipts import Deposited, ask_for_receipts, is_report
+from webmail.inbound.reports import Heard, apply_report, hear_report, note_absorbed
 from webmail.leases import kept_lease
 from webmail.mime.parse import parse_message
-from webmail.mime.types import ParsedMessage
 from webmail.models import InboundMessage, InboundRecipient, SpoolState
 
 logger = logging.getLogger(__name__)
@@ -168,13 +168,22 @@ def _deposit(claimed: Sequence[InboundMessage]) -> None:
         .select_related("mailbox", "delivery__message")
         .order_by("inbound", "pk")
     )
-    batch = prepare_copies([Copy(one.mailbox, arrivals[one.inbound_id]) for one in recipients])
+    heard = _hear(arrivals, recipients)
+    filed = [one for one in recipients if not _is_absorbed(one, heard)]
+    batch = prepare_copies([Copy(one.mailbox, arrivals[one.inbound_id]) for one in filed])
     try:
         with transaction.atomic():
-            for inbound in claimed:
-                if _is_report(arrivals[inbound.pk].parsed):
-                    apply_report(arrivals[inbound.pk].raw, peer_dn=inbound.peer_dn)
-            write_copies(batch)
+            for inbound_id, report in heard.items():
+                apply_report(report)
+                if report.is_routine:
+                    note_absorbed(report, spool_id=inbound_id)
+            messages = write_copies(batch)
+            ask_for_receipts(
+                [
+                    Deposited(one, arrivals[one.inbound_id], message)
+                    for one, message in zip(filed, messages, strict=True)
+                ]
+            )
             for recipient in recipients:
                 if recipient.delivery is not None:
                     tracking.note_delivered(recipient.delivery)
@@ -187,12 +196,28 @@ def _deposit(claimed: Sequence[InboundMessage]) -> None:
         raise
 
 
-def _is_report(parsed: ParsedMessage) -> bool:
-    """By its header, so that no other letter is read twice."""
-    return any(
-        name.lower() == "content-type" and "report" in value.lower()
-        for name, value in parsed.headers
-    )
+def _hear(arrivals: dict[int, Arrival], recipients: Sequence[InboundRecipient]) -> dict[int, Heard]:
+    """The reports among these messages that are to be believed."""
+    heard = {}
+    for inbound_id, arrival in arrivals.items():
+        ours = [one for one in recipients if one.inbound_id == inbound_id]
+        if ours and is_report(arrival):
+            report = hear_report(
+                arrival.raw,
+                peer_dn=arrival.peer_dn,
+                mailboxes={one.mailbox_id for one in ours},
+            )
+            if report is not None:
+                heard[inbound_id] = report
+    return heard
+
+
+def _is_absorbed(recipient: InboundRecipient, heard: dict[int, Heard]) -> bool:
+    """Whether the state of its letter says to the box all that this report says."""
+    report = heard.get(recipient.inbound_id)
+    if report is None or report.letter.mailbox_id != recipient.mailbox_id:
+        return False
+    return report.is_routine
 
 
 def _arrival(inbound: InboundMessage) -> Arrival:
@@ -207,6 +232,7 @@ def _arrival(inbound: InboundMessage) -> Arrival:
         tls_version=inbound.tls_version,
         is_local=not inbound.peer_dn,
         spool_id=inbound.pk,
+        peer_dn=inbound.peer_dn,
     )
 
 

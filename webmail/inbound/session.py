@@ -3,6 +3,7 @@
 import time
 from typing import Final
 
+from webmail.inbound.esmtp import LetterAsked, ReportAsked
 from webmail.inbound.gate import Peer
 from webmail.inbound.intake import Intake
 from webmail.models import Mailbox
@@ -18,8 +19,9 @@ class PeerSession:
         self._proved_at = 0.0
         self._domains: set[str] = set()
         self.sender: str | None = None
-        self.size = 0
+        self.asked = LetterAsked()
         self.mailboxes: dict[int, Mailbox] = {}
+        self.reports: dict[int, ReportAsked] = {}  # What is asked for each of the mailboxes.
         self.intake: Intake | None = None  # Of a message that comes in chunks.
 
     @property
@@ -30,6 +32,11 @@ class PeerSession:
         if time.monotonic() - self._proved_at > _PROOF_SECONDS:
             return None
         return self._peer
+
+    @property
+    def size(self) -> int:
+        """What MAIL announced."""
+        return self.asked.size
 
     def prove(self, peer: Peer) -> None:
         self._peer, self._proved_at = peer, time.monotonic()
@@ -52,8 +59,9 @@ class PeerSession:
     def reset(self) -> None:
         """The transaction is over, or never was."""
         self.sender = None
-        self.size = 0
+        self.asked = LetterAsked()
         self.mailboxes = {}
+        self.reports = {}
         if self.intake is not None:
             self.intake.discard()
             self.intake = None

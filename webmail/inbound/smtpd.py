@@ -15,6 +15,7 @@ from django.db import DatabaseError
 from webmail.inbound import gate
 from webmail.inbound.committer import Committer
 from webmail.inbound.engine import CANNOT_TELL, CHUNK, Engine
+from webmail.inbound.esmtp import read_letter_asked, read_report_asked
 from webmail.inbound.files import SpoolFile
 from webmail.inbound.gate import NULL_SENDER, RefusedError, Reply
 from webmail.inbound.hands import Hands
@@ -57,18 +58,17 @@ class TrustSpaceSMTP(Engine):
         if self._proved.sender is not None:
             await self.push("503 5.5.1 nested MAIL command")
             return
-        size = params.pop("SIZE", "0")
-        body = params.pop("BODY", "7BIT")
-        if params or not size.isdigit() or body.upper() not in {"7BIT", "8BITMIME"}:
-            await self.push("555 5.5.4 MAIL FROM parameters not recognized or not implemented")
+        asked = read_letter_asked(params)
+        if isinstance(asked, Reply):
+            await self.push(str(asked))
             return
         try:
-            await self._check_sender(path, int(size))
+            await self._check_sender(path, asked.size)
         except RefusedError as refused:
             self._idle_words += 1
             await self._refuse(refused.reply, domain_of(path))
             return
-        self._proved.sender, self._proved.size = path, int(size)
+        self._proved.sender, self._proved.asked = path, asked
         self._letter().mail_from = path or "<>"
         await self.push("250 2.1.0 sender ok")
 
@@ -81,8 +81,9 @@ class TrustSpaceSMTP(Engine):
             await self.push("501 5.5.4 Syntax: RCPT TO:<address>")
             return
         path, params = parsed
-        if params:
-            await self.push("555 5.5.4 RCPT TO parameters not recognized or not implemented")
+        asked = read_report_asked(params)
+        if isinstance(asked, Reply):
+            await self.push(str(asked))
             return
         known = self._proved.mailboxes
         try:
@@ -93,6 +94,7 @@ class TrustSpaceSMTP(Engine):
             await self._refuse(refused.reply, domain_of(self._proved.sender))
             return
         known[mailbox.pk] = mailbox
+        self._proved.reports[mailbox.pk] = asked
         self._letter().rcpt_tos.append(path)
         await self.push("250 2.1.5 recipient ok")
 
@@ -223,7 +225,12 @@ class TrustSpaceSMTP(Engine):
                 await self._hands.run(gate.check_room, mailboxes, file.size)
         except RefusedError as refused:
             return refused.reply
-        recipients = [SpoolRecipient(mailbox) for mailbox in mailboxes]
+        recipients = [
+            SpoolRecipient(
+                mailbox, asked=proved.reports[mailbox.pk], envelope_id=proved.asked.envelope_id
+            )
+            for mailbox in mailboxes
+        ]
         handover = Handover(file, self._origin(), recipients)
         # From here on the file is the committer's: a peer that leaves now must not take it away.
         proved.intake = None

@@ -6,7 +6,7 @@ message arrived or what it says.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import DatabaseError, transaction
@@ -14,11 +14,12 @@ from django.utils import timezone
 
 from accounts.audit.events import Event
 from accounts.audit.record import Entry, record_events
+from webmail.inbound.esmtp import ReportAsked
 from webmail.inbound.files import SpoolFile, sync_names
 from webmail.inbound.tasks import ring_spool
 from webmail.mime.addresses import domain_of
 from webmail.models import Delivery, InboundMessage, InboundRecipient, Mailbox
-from webmail.store.sealed import plain_address
+from webmail.store.sealed import plain_address, seal_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Origin:
 class SpoolRecipient:
     mailbox: Mailbox
     delivery: Delivery | None = None  # Of the sending box, when it is ours.
+    asked: ReportAsked = field(default_factory=ReportAsked)
+    envelope_id: str = ""  # The sender's own word for the letter.
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ def _write_rows(handovers: Sequence[Handover]) -> list[InboundMessage]:
         messages = InboundMessage.objects.bulk_create(_row(one, now) for one in handovers)
         pairs = list(zip(messages, handovers, strict=True))
         InboundRecipient.objects.bulk_create(
-            InboundRecipient(inbound=message, mailbox=one.mailbox, delivery=one.delivery)
+            _recipient_row(message, one)
             for message, handover in pairs
             for one in handover.recipients
         )
@@ -132,6 +135,17 @@ def _row(handover: Handover, now: datetime) -> InboundMessage:
         peer_dn=origin.peer_dn,
         tls_version=origin.tls_version,
         whitelist_version=origin.whitelist_version,
+    )
+
+
+def _recipient_row(message: InboundMessage, one: SpoolRecipient) -> InboundRecipient:
+    return InboundRecipient(
+        inbound=message,
+        mailbox=one.mailbox,
+        delivery=one.delivery,
+        notify=",".join(one.asked.notify),
+        sealed_original=seal_text(one.mailbox, "original", one.asked.original),
+        sealed_envelope_id=seal_text(one.mailbox, "envelope_id", one.envelope_id),
     )
 
 

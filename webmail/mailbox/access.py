@@ -69,7 +69,7 @@ def access_message(
     """
     message = (
         Message.objects.filter(pk=message_id)
-        .exclude(state=MessageState.DRAFT)
+        .exclude(state__in=(MessageState.DRAFT, MessageState.AUTOMATIC))
         .select_related("mailbox", "source", "reading", "folder")
         .first()
     )
@@ -87,7 +87,9 @@ def access_delivery(user: User, delivery_id: int, right: Right = Right.SEND) -> 
         .select_related("mailbox", "recipient", "message__mailbox")
         .first()
     )
-    if delivery is None or not has_right(user, delivery.mailbox_id, right):
+    if delivery is None or delivery.mailbox_id is None:
+        raise Http404  # What a machine wrote is nobody's.
+    if not has_right(user, delivery.mailbox_id, right):
         raise Http404
     return delivery
 
@@ -117,7 +119,7 @@ def find_written(user: User, message_id: int, compose_key: str) -> Message | Non
     The key also finds it when the number is gone: a draft that moved to another box has a new one,
     and the page may have missed the answer that said so.
     """
-    letters = Message.objects.exclude(state=MessageState.RECEIVED)
+    letters = Message.objects.filter(state__in=(MessageState.DRAFT, MessageState.SENT))
     letters = letters.select_related("mailbox", "folder")
     found = [*letters.filter(pk=message_id)] if message_id else []
     if compose_key:

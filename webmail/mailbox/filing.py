@@ -175,5 +175,5 @@ def mark_seen(message: Message) -> None:
     """No longer unread, for everyone who shares the box."""
     changed = Message.objects.filter(pk=message.pk, is_seen=False).update(is_seen=True)
     if changed:
-        in_inbox = message.folder.role == FolderRole.INBOX
+        in_inbox = message.folder_role == FolderRole.INBOX
         note_change(message.mailbox_id, unread=-1 if in_inbox else 0)

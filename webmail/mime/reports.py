@@ -88,20 +88,25 @@ def _read_delivery_status(blocks: list[HeaderBlock], *, original: HeaderBlock) -
     envelope_id = next(
         (value for block in blocks if (value := block.first("Original-Envelope-Id"))), ""
     )
+    said = [_read_recipient(block) for block in blocks if _is_of_recipient(block)]
+    recipients = tuple(status for status in said if status is not None)
     return Report(
         kind="dsn",
         original_message_id=_first_identifier(original),
         original_envelope_id=clean_line(envelope_id, limit=200),
-        recipients=tuple(status for block in blocks if (status := _read_recipient(block))),
+        recipients=recipients,
+        unread=len(said) - len(recipients),
     )
+
+
+def _is_of_recipient(block: HeaderBlock) -> bool:
+    return any(block.first(name) for name in ("Final-Recipient", "Original-Recipient", "Action"))
 
 
 def _read_recipient(block: HeaderBlock) -> DeliveryStatus | None:
     action = block.first("Action").partition(" ")[0].strip().lower()
     action = "failed" if action == "failure" else action
-    recipient = _typed_address(block.first("Original-Recipient")) or _typed_address(
-        block.first("Final-Recipient")
-    )
+    recipient, final = _recipients(block)
     if action not in _ACTIONS or not recipient:
         return None
     status = _STATUS.search(block.first("Status"))
@@ -114,7 +119,19 @@ def _read_recipient(block: HeaderBlock) -> DeliveryStatus | None:
         diagnostic=clean_line(
             text if semicolon and " " not in kind.strip() else diagnostic, limit=1_000
         ),
+        final=final,
     )
+
+
+def _recipients(block: HeaderBlock) -> tuple[str, str]:
+    """The recipient as the sender wrote it, or else as the reporter calls it; and the latter when
+    it is another.
+    """
+    original = _typed_address(block.first("Original-Recipient"))
+    final = _typed_address(block.first("Final-Recipient"))
+    if not original or original.lower() == final.lower():
+        return final, ""
+    return original, final
 
 
 def _read_disposition(blocks: list[HeaderBlock], *, original: HeaderBlock) -> Report:
@@ -125,15 +142,14 @@ def _read_disposition(blocks: list[HeaderBlock], *, original: HeaderBlock) -> Re
     _mode, _semicolon, disposition = block.first("Disposition").partition(";")
     kind, _slash, modifier = disposition.strip().lower().partition("/")
     is_failure = modifier.startswith(("error", "failure")) or kind.strip() == "failed"
-    recipient = _typed_address(block.first("Original-Recipient")) or _typed_address(
-        block.first("Final-Recipient")
-    )
+    recipient, final = _recipients(block)
     error = block.first("Error") or block.first("Failure") or modifier.partition(":")[2]
     status = DeliveryStatus(
         recipient=recipient,
         action="failed" if is_failure else "delivered",
         status="",
         diagnostic=clean_line(error if is_failure else kind, limit=1_000),
+        final=final,
     )
     identifiers = parse_identifiers(block.first("Original-Message-ID"))
     return Report(
@@ -154,27 +170,29 @@ def _typed_address(value: str) -> str:
     return lower_domain(address) if is_valid_address(address) else ""
 
 
-def compose_bounce(  # noqa: PLR0913 - the facts of RFC 3464, named one by one.
+def compose_report(  # noqa: PLR0913 - the facts of RFC 3464, named one by one.
     *,
     from_: Address,
     to: Address,
     reporting_mta: str,
     original_message_id: str,
     original_headers: bytes,
-    failures: Sequence[DeliveryStatus],
+    recipients: Sequence[DeliveryStatus],
     text: str,
     subject: str,
     message_id: str,
     date: datetime,
     arrival: datetime | None = None,
+    envelope_id: str = "",
 ) -> bytes:
     """Write a delivery report: text, per-recipient fields, headers of the letter and never its
-    content.
+    content. ``final`` of a recipient is the address we used, ``recipient`` the sender's own word
+    for it; ``envelope_id`` is the sender's word for the letter.
 
     Raises ``MimeError`` when there is no recipient to report on, or when an address or identifier
     cannot be written.
     """
-    if not failures or not is_valid_identifier(message_id):
+    if not recipients or not is_valid_identifier(message_id):
         raise MimeError("a report needs recipients and an identifier")
     headers = [
         date_field(date),
@@ -187,33 +205,49 @@ def compose_bounce(  # noqa: PLR0913 - the facts of RFC 3464, named one by one.
         # RFC 3834 §5: no program answers this.
         b"Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n",
     ]
-    status = _status_part(reporting_mta, failures, arrival=arrival)
+    facts = _message_facts(reporting_mta, arrival=arrival, envelope_id=envelope_id)
+    status = _status_part(facts, recipients)
     parts = [text_part(text), status, _returned_part(original_headers)]
     boundary = boundary_for(message_id)
     parameters = " report-type=delivery-status;"
     return b"".join(headers) + multipart("report", parts, boundary=boundary, parameters=parameters)
 
 
-def _status_part(
-    reporting_mta: str, failures: Sequence[DeliveryStatus], *, arrival: datetime | None
-) -> bytes:
-    lines = [b"Content-Type: message/delivery-status\r\n\r\n"]
-    lines.append(plain_field("Reporting-MTA", f"dns; {reporting_mta}"))
+def _message_facts(
+    reporting_mta: str, *, arrival: datetime | None, envelope_id: str
+) -> list[bytes]:
+    facts = [plain_field("Original-Envelope-Id", envelope_id)] if envelope_id else []
+    facts.append(plain_field("Reporting-MTA", f"dns; {reporting_mta}"))
     if arrival is not None:
-        lines.append(b"Arrival-" + date_field(arrival))
-    for failure in failures:
-        if not is_valid_address(failure.recipient):
+        facts.append(b"Arrival-" + date_field(arrival))
+    return facts
+
+
+def _status_part(facts: list[bytes], recipients: Sequence[DeliveryStatus]) -> bytes:
+    lines = [b"Content-Type: message/delivery-status\r\n\r\n", *facts]
+    for one in recipients:
+        final = one.final or one.recipient
+        if not is_valid_address(final):
             raise MimeError("not a valid address")
-        status = failure.status if _STATUS.fullmatch(failure.status) else _default_status(failure)
+        lines.append(CRLF)
+        if one.final:
+            lines.append(plain_field("Original-Recipient", _typed(one.recipient)))
         lines += [
-            CRLF,
-            plain_field("Final-Recipient", f"rfc822; {failure.recipient}"),
-            plain_field("Action", failure.action),
-            plain_field("Status", status),
+            plain_field("Final-Recipient", _typed(final)),
+            plain_field("Action", one.action),
+            plain_field(
+                "Status", one.status if _STATUS.fullmatch(one.status) else _default_status(one)
+            ),
         ]
-        if failure.diagnostic:
-            lines.append(plain_field("Diagnostic-Code", f"smtp; {failure.diagnostic}"))
+        if one.diagnostic:
+            lines.append(plain_field("Diagnostic-Code", f"smtp; {one.diagnostic}"))
     return b"".join(lines)
+
+
+def _typed(address: str) -> str:
+    """An address with its type (RFC 3464 §2.1.2); most have the ordinary one."""
+    kind, semicolon, rest = address.partition(";")
+    return f"{kind}; {rest}" if semicolon else f"rfc822; {address}"
 
 
 def _default_status(failure: DeliveryStatus) -> str:

@@ -101,19 +101,27 @@ class OutgoingMessage:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStatus:
-    """What a report says of one recipient (RFC 3464 §2.3); a read receipt says ``delivered``."""
+    """What a report says of one recipient (RFC 3464 §2.3); a read receipt says ``delivered``.
+
+    ``recipient`` is the address as the sender wrote it, if the report says so; ``final`` the one
+    the reporter used, where that is another.
+    """
 
     recipient: str
     action: DeliveryAction
     status: str
     diagnostic: str
+    final: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A delivery report (DSN) or a disposition report (MDN) on a letter of ours."""
+    """A delivery report (DSN) or a disposition report (MDN) on a letter of ours. ``unread`` counts
+    the recipients of whom it says what we cannot read.
+    """
 
     kind: ReportKind
     original_message_id: str
     original_envelope_id: str
     recipients: tuple[DeliveryStatus, ...]
+    unread: int = 0

@@ -2,6 +2,7 @@
 in clear.
 """
 
+from webmail.models.automatic import AutomaticKind, AutomaticMessage, AutomaticState
 from webmail.models.deliveries import Delivery, DeliveryState
 from webmail.models.mailboxes import (
     Folder,
@@ -27,6 +28,9 @@ from webmail.models.spool import InboundMessage, InboundRecipient, SpoolState
 
 __all__ = [
     "Attachment",
+    "AutomaticKind",
+    "AutomaticMessage",
+    "AutomaticState",
     "Blob",
     "Delivery",
     "DeliveryState",

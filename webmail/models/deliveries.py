@@ -26,7 +26,10 @@ class Delivery(models.Model):
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="deliveries")
     recipient = models.OneToOneField(Recipient, on_delete=models.CASCADE, related_name="delivery")
     # The sender's, as the message says: lists and counters of a box ask for it without a join.
-    mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="deliveries")
+    # None for what a machine wrote: it is in no box's outbox.
+    mailbox = models.ForeignKey(
+        Mailbox, null=True, blank=True, on_delete=models.CASCADE, related_name="deliveries"
+    )
     domain = models.CharField(_("domain"), max_length=255)
     state = models.CharField(
         _("state"), max_length=15, choices=DeliveryState, default=DeliveryState.QUEUED
@@ -40,6 +43,8 @@ class Delivery(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     # Set before the final dot leaves. Without an outcome, the peer may or may not have the letter.
     dot_at = models.DateTimeField(null=True, blank=True)
+    # When its sender was told that it takes long, once.
+    delay_told_at = models.DateTimeField(_("delay told"), null=True, blank=True)
     is_uncertain = models.BooleanField(_("uncertain"), default=False)
 
     accepted_at = models.DateTimeField(_("accepted"), null=True, blank=True)
@@ -70,6 +75,11 @@ class Delivery(models.Model):
                 fields=["mailbox", "-created_at", "-id"],
                 condition=Q(state__in=["queued", "in_flight", "deferred", "failed"]),
                 name="delivery_outbox",
+            ),
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state__in=["queued", "deferred"], delay_told_at__isnull=True),
+                name="delivery_delay_untold",
             ),
             models.Index(
                 fields=["lease_until"], condition=Q(state="in_flight"), name="delivery_leases"

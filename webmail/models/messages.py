@@ -48,15 +48,18 @@ class MessageState(models.TextChoices):
     DRAFT = "draft", _("draft")
     SENT = "sent", _("sent")
     RECEIVED = "received", _("received")
+    AUTOMATIC = "automatic", _("automatic")  # A machine's, to the outside: no page shows it.
 
 
 class Message(models.Model):
     mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="messages")
-    folder = models.ForeignKey(Folder, on_delete=models.PROTECT, related_name="messages")
+    folder = models.ForeignKey(
+        Folder, null=True, blank=True, on_delete=models.PROTECT, related_name="messages"
+    )
     thread = models.ForeignKey(
         Thread, null=True, blank=True, on_delete=models.PROTECT, related_name="messages"
     )
-    state = models.CharField(max_length=8, choices=MessageState)
+    state = models.CharField(max_length=9, choices=MessageState)
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         null=True,
@@ -117,8 +120,13 @@ class Message(models.Model):
                 name="one_letter_per_writing_page",
             ),
             models.CheckConstraint(
-                condition=Q(state="draft") | Q(thread__isnull=False),
+                condition=Q(state__in=["draft", "automatic"]) | Q(thread__isnull=False),
                 name="only_drafts_have_no_thread",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="automatic", folder__isnull=True, thread__isnull=True)
+                | (~Q(state="automatic") & Q(folder__isnull=False)),
+                name="only_automatic_ones_lie_nowhere",
             ),
         ]
         indexes = [
@@ -129,6 +137,11 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"message {self.pk}"
+
+    @property
+    def folder_role(self) -> str:
+        """Empty for what lies in no folder."""
+        return self.folder.role if self.folder is not None else ""
 
 
 class RecipientKind(models.TextChoices):

@@ -50,6 +50,9 @@ class InboundMessage(models.Model):
                 condition=Q(state__in=["waiting", "processing"]),
                 name="spool_due",
             ),
+            models.Index(
+                fields=["received_at"], condition=Q(state="set_aside"), name="spool_set_aside"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -64,6 +67,11 @@ class InboundRecipient(models.Model):
     delivery = models.ForeignKey(
         Delivery, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    # What the peer asked to be told (RFC 3461): events; the recipient and the letter in its own
+    # words, which may name a patient.
+    notify = models.CharField(max_length=24, blank=True)
+    sealed_original = models.BinaryField(default=bytes, editable=False)
+    sealed_envelope_id = models.BinaryField(default=bytes, editable=False)
 
     class Meta:
         constraints = [

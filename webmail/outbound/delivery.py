@@ -20,12 +20,13 @@ from webmail.leases import kept_lease
 from webmail.mailbox.reading import iter_source
 from webmail.models import Delivery, DeliveryState
 from webmail.outbound.claims import Claim, claim_letters, due_for, has_slot, waiting_for
+from webmail.outbound.codes import reason_of
+from webmail.outbound.envelopes import envelope_name, envelope_sender, reports_wanted
 from webmail.outbound.lines import borrowed_line
 from webmail.outbound.local import deliver_locally
 from webmail.outbound.outcomes import fail_for_good, try_again
 from webmail.outbound.peers import PeerLine
 from webmail.outbound.plan import wait_after
-from webmail.outbound.reasons import reason_of
 from webmail.outbound.replies import PeerReply, TransportError
 from webmail.outbound.routing import is_ours
 from webmail.outbound.smtp import Conversation, Letter
@@ -166,10 +167,12 @@ def _send(claim: Claim, line: PeerLine, conversation: Conversation) -> dict[str,
                 tracking.note_final_dot(delivery, token=claim.token)
 
     letter = Letter(
-        sender=claim.message.from_address,
+        sender=envelope_sender(claim.message),
         recipients=claim.addresses(),
         size=claim.message.size,
         pieces=lambda: iter_source(claim.message),
+        notify=reports_wanted(claim.message),
+        envelope_id=envelope_name(claim.message),
     )
     try:
         return conversation.send(letter, before_dot=before_dot)
@@ -180,7 +183,7 @@ def _send(claim: Claim, line: PeerLine, conversation: Conversation) -> dict[str,
 
 def _write_reply(delivery: Delivery, reply: PeerReply, claim: Claim, line: PeerLine) -> None:
     outcome = Outcome(
-        reason="" if reply.is_ok else reason_of(reply),
+        reason="" if reply.is_ok else reason_of(reply.code, reply.enhanced),
         smtp_code=reply.code,
         enhanced_code=reply.enhanced[:12],
         diagnostic=reply.text,

@@ -27,7 +27,7 @@ from webmail.store.sealed import seal_text
 
 
 def is_discarded(draft: Message) -> bool:
-    return draft.folder.role == FolderRole.TRASH
+    return draft.folder_role == FolderRole.TRASH
 
 
 def move_draft(draft: Message, mailbox: Mailbox, actor: User, *, writer: str = "") -> Message:

@@ -18,6 +18,7 @@ from webmail.inbound.spool import (
 )
 from webmail.mailbox.reading import source_of
 from webmail.models import Delivery, MailboxStatus, Message
+from webmail.outbound.envelopes import envelope_sender
 from webmail.outbound.outcomes import fail_for_good, try_again
 from webmail.outbound.routing import own_mailbox
 from webmail.tracking import Outcome
@@ -48,7 +49,7 @@ def deliver_locally(message: Message, deliveries: Sequence[Delivery], *, token: 
     try:
         # One transaction: the word «accepted» and the spooled copy stand or fall together.
         with transaction.atomic():
-            origin = Origin(envelope_from=message.from_address)
+            origin = Origin(envelope_from=envelope_sender(message))
             commit_to_spool(file, origin, [recipient for _, recipient in ready])
             for delivery, _ in ready:
                 tracking.accept(delivery, Outcome(), token=token)

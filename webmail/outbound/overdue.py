@@ -5,20 +5,25 @@ It knows rows and times, no peer.
 
 import contextlib
 import logging
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from functools import partial
+from typing import Final
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from webmail import tracking
-from webmail.models import Delivery, DeliveryState
-from webmail.outbound.bounce import fail_and_tell
+from webmail.models import Delivery, DeliveryState, MessageState
+from webmail.outbound.bounce import Fate, fail_all_and_tell, tell_of_delay
 from webmail.outbound.plan import wait_after
+from webmail.outbound.reasons import EXPIRED
 from webmail.tracking import Outcome, WrongTransitionError
 
 logger = logging.getLogger(__name__)
+
+_MOST_A_SWEEP: Final = 200  # Each notice is encrypted; the sweep has other things to do too.
 
 
 def release_dead_leases() -> None:
@@ -36,6 +41,21 @@ def release_dead_leases() -> None:
             logger.warning("event=lease_expired delivery=%s", delivery.pk)
 
 
+def tell_of_delays() -> None:
+    """Letters of people that have waited for hours: their senders are told, once for each
+    recipient; one notice for a letter.
+    """
+    late = Delivery.objects.filter(
+        state__in=(DeliveryState.QUEUED, DeliveryState.DEFERRED),
+        delay_told_at__isnull=True,
+        created_at__lt=timezone.now() - timedelta(hours=settings.DELAY_NOTICE_HOURS),
+    ).exclude(message__state=MessageState.AUTOMATIC)
+    for deliveries in _by_letter(late):
+        # Two sweepers at once: the second one finds the rows told, and tells nothing.
+        with contextlib.suppress(WrongTransitionError):
+            tell_of_delay(deliveries)
+
+
 def expire_old() -> None:
     """Past the limit and waiting, or in flight with a dead worker: failed, and the sender is told.
     Medical mail that waits two days must be sent another way.
@@ -47,13 +67,32 @@ def expire_old() -> None:
         | Q(state=DeliveryState.IN_FLIGHT, lease_until__lt=now),
         created_at__lt=limit,
     )
-    for delivery in old.select_related("message__mailbox", "message__source", "recipient"):
-        outcome = Outcome(
-            reason="expired",
-            smtp_code=delivery.smtp_code,
-            enhanced_code=delivery.enhanced_code,
-            diagnostic=delivery.diagnostic,
-        )
+    for deliveries in _by_letter(old):
+        fates = [Fate(one, _expired(one)) for one in deliveries]
+        # All of a letter's or none: where one was taken up meanwhile, the next sweep sees to the
+        # others.
         with contextlib.suppress(WrongTransitionError):
-            fail = partial(tracking.expire, delivery, outcome, now=now)
-            fail_and_tell(delivery, outcome, fail)
+            fail_all_and_tell(fates, partial(_expire_all, fates, now))
+
+
+def _by_letter(rows: QuerySet[Delivery]) -> list[list[Delivery]]:
+    """A sweep's share of ``rows``, letter by letter, the oldest first."""
+    related = rows.select_related("message__mailbox", "message__source", "recipient")
+    letters: dict[int, list[Delivery]] = {}
+    for delivery in related.order_by("created_at", "message_id", "pk")[:_MOST_A_SWEEP]:
+        letters.setdefault(delivery.message_id, []).append(delivery)
+    return list(letters.values())
+
+
+def _expired(delivery: Delivery) -> Outcome:
+    return Outcome(
+        reason=EXPIRED,
+        smtp_code=delivery.smtp_code,
+        enhanced_code=delivery.enhanced_code,
+        diagnostic=delivery.diagnostic,
+    )
+
+
+def _expire_all(fates: Sequence[Fate], now: datetime) -> None:
+    for fate in fates:
+        tracking.expire(fate.delivery, fate.outcome, now=now)

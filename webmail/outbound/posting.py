@@ -97,16 +97,18 @@ def sent_event(message: Message, actor: User, size: int) -> Entry:
 
 
 def queue_letters(
-    letters: Sequence[tuple[Message, Sequence[Addressee]]], actor: User, now: datetime
+    letters: Sequence[tuple[Message, Sequence[Addressee]]], actor: User | None, now: datetime
 ) -> None:
-    """One outbox row per recipient of each letter; the bells ring on commit."""
+    """One outbox row per recipient of each letter; the bells ring on commit. What a machine wrote
+    (no ``actor``) is in no box's outbox.
+    """
     recipients = Recipient.objects.bulk_create(
         person for message, addressees in letters for person in _recipients(message, addressees)
     )
     deliveries = Delivery.objects.bulk_create(
         Delivery(
             message=recipient.message,
-            mailbox=recipient.message.mailbox,
+            mailbox=recipient.message.mailbox if actor is not None else None,
             recipient=recipient,
             domain=domain_of(recipient.address),
             state_at=now,

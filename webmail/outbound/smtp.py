@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Self
 
+from webmail.mime.esmtp import mail_options, rcpt_options
 from webmail.outbound.replies import PeerReply, TransportError, checked, parse_reply, refusal
 
 _LONGEST_REPLY = 64 * 1024
@@ -28,6 +29,9 @@ class Letter:
     recipients: tuple[str, ...]
     size: int
     pieces: Callable[[], Iterable[bytes]]
+    # Which reports the peer is asked for, and what it is to call the letter in them.
+    notify: tuple[str, ...] = ()
+    envelope_id: str = ""
 
 
 class Conversation:
@@ -96,7 +100,14 @@ class Conversation:
         mail = f"MAIL FROM:<{letter.sender}>"
         if self._smtp.has_extn("size"):
             mail += f" SIZE={letter.size}"
-        commands = [mail, *(f"RCPT TO:<{recipient}>" for recipient in letter.recipients)]
+        notify: tuple[str, ...] = ()
+        if self._smtp.has_extn("dsn"):
+            mail += mail_options(letter.envelope_id)
+            notify = letter.notify
+        commands = [
+            mail,
+            *(f"RCPT TO:<{one}>{rcpt_options(one, notify)}" for one in letter.recipients),
+        ]
         if self._has_pipelining:
             # RFC 2920: one packet there, one back.
             self._write("".join(f"{command}\r\n" for command in commands).encode("ascii"))

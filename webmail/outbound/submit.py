@@ -6,7 +6,7 @@ when it returns, the letter is sent as far as its author is concerned, and the w
 need. It opens no connection and renders no page.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +21,7 @@ from webmail.mailbox.filing import StoredPart, find_thread, folder_of, parts_of
 from webmail.mailbox.reading import content_of, file_name, keep_reading_blob
 from webmail.mime.quoting import snippet
 from webmail.mime.sanitize import RULES_VERSION
-from webmail.mime.types import OutgoingAttachment
+from webmail.mime.types import Address, OutgoingAttachment
 from webmail.models import (
     Attachment,
     Blob,
@@ -30,6 +30,7 @@ from webmail.models import (
     Mailbox,
     Message,
     MessageState,
+    RecipientKind,
     Right,
     Thread,
 )
@@ -45,10 +46,19 @@ from webmail.outbound.posting import (
     sent_event,
     size_problems,
 )
+from webmail.outbound.routing import check_recipient
 from webmail.store.blobs import PreparedBlob, discard_blob, keep_blob, prepare_blob
 from webmail.store.sealed import seal_person, seal_text
 
-__all__ = ["AlreadySentError", "OwnLetter", "SubmitError", "submit_draft", "submit_letters"]
+__all__ = [
+    "AlreadySentError",
+    "AutomaticLetter",
+    "OwnLetter",
+    "SubmitError",
+    "submit_automatic",
+    "submit_draft",
+    "submit_letters",
+]
 
 
 class AlreadySentError(Exception):
@@ -236,6 +246,51 @@ def _parts(message: Message, one: _Ready) -> list[Attachment]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class AutomaticLetter:
+    """What a machine of ours wrote, to somebody outside."""
+
+    sender: Address
+    to: Address
+    message_id: str
+    content: bytes
+
+
+def submit_automatic(
+    mailbox: Mailbox, letter: AutomaticLetter, claim: Callable[[Message], None]
+) -> Message:
+    """Send what a machine wrote in the name of the house of ``mailbox``. It lies in no folder and
+    no conversation, weighs on no quota, and nobody is told when it fails.
+
+    ``claim`` is called with the letter, in the same transaction: when it raises, nothing is sent.
+    Raises ``SubmitError`` when its recipient cannot be written to.
+    """
+    refusal = check_recipient(letter.to.address)
+    if refusal is not None:
+        raise SubmitError([Problem(refusal, "to")])
+    now = timezone.now()
+    source = prepare_blob(mailbox, letter.content)
+    try:
+        with transaction.atomic():
+            message = Message.objects.create(
+                mailbox=mailbox,
+                state=MessageState.AUTOMATIC,
+                rfc_message_id=letter.message_id,
+                date=now,
+                at=now,
+                from_address=letter.sender.address,
+                size=len(letter.content),
+                source=keep_blob(source),
+            )
+            claim(message)
+            addressee = Addressee(letter.to, RecipientKind.TO)
+            queue_letters([(message, [addressee])], None, now)
+    except BaseException:
+        discard_blob(source)
+        raise
+    return message
+
+
 def _answered(draft: Message, text: DraftText) -> Message | None:
     """The message this one answers, if it lies in the same box: identities of two boxes never
     mix.
@@ -244,7 +299,7 @@ def _answered(draft: Message, text: DraftText) -> Message | None:
         return None
     return (
         Message.objects.filter(pk=text.in_reply_to, mailbox=draft.mailbox)
-        .exclude(state=MessageState.DRAFT)
+        .exclude(state__in=(MessageState.DRAFT, MessageState.AUTOMATIC))
         .first()
     )
 

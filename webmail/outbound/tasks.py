@@ -15,7 +15,7 @@ from webmail.models import Delivery, DeliveryState
 from webmail.outbound.claims import has_slot
 from webmail.outbound.delivery import deliver_due
 from webmail.outbound.lines import close_idle_lines
-from webmail.outbound.overdue import expire_old, release_dead_leases
+from webmail.outbound.overdue import expire_old, release_dead_leases, tell_of_delays
 from webmail.outbound.troubles import troubled_domains
 
 logger = logging.getLogger(__name__)
@@ -39,11 +39,12 @@ def drain_peer(domain: str) -> None:
 
 
 def sweep_outbox() -> None:
-    """Give back what died in flight, fail what is too old, ring every domain with something due,
-    end lines nobody uses.
+    """Give back what died in flight, fail what is too old, tell of what is late, ring every domain
+    with something due, end lines nobody uses.
     """
     close_idle_lines()
     expire_old()
+    tell_of_delays()
     release_dead_leases()
     troubled = troubled_domains()
     due = Delivery.objects.filter(

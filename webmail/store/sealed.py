@@ -12,9 +12,10 @@ from django.conf import settings
 from accounts.keyring import keyed_hash, new_key, open_sealed, seal, unwrap_key, wrap_key
 from webmail.mime.addresses import domain_of
 from webmail.mime.types import Address
-from webmail.models import Mailbox
+from webmail.models import Mailbox, Message
 
 _MASK = "***"
+_PROOF_CHARS = 32
 
 
 def new_mailbox_key(address: str) -> bytes:
@@ -67,6 +68,14 @@ def plain_address(address: str) -> str:
     if domain in settings.PATIENT_DOMAINS:
         return f"{_MASK}@{domain}"
     return address
+
+
+def envelope_id(message: Message) -> str:
+    """What peers call a letter of ours in their reports (RFC 3461 §4.4): its number, and a proof
+    that nobody without the box's key can make.
+    """
+    proof = keyed_hash(mailbox_key(message.mailbox), str(message.pk).encode(), b"envelope")
+    return f"{message.pk}.{proof[:_PROOF_CHARS]}"
 
 
 def content_hash(mailbox: Mailbox, digest: bytes) -> str:

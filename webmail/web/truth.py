@@ -10,7 +10,7 @@ from typing import Protocol
 
 from django.utils.translation import gettext as _, ngettext
 
-from webmail.outbound.reasons import cure_of, sentence_of
+from webmail.outbound.reasons import DELAYED, EXPIRED, cure_of, sentence_of, short_reason
 from webmail.web.shown import Step, Truth
 from webmail.web.times import sentence_time, station_time
 
@@ -42,6 +42,8 @@ class DeliveryFacts(Protocol):
     def reason(self) -> str: ...
     @property
     def smtp_code(self) -> int | None: ...
+    @property
+    def enhanced_code(self) -> str: ...
 
 
 # state → (tone, track). «uncertain» is deferred or queued with the mark of it.
@@ -110,6 +112,8 @@ def _sentence(state: str, delivery: DeliveryFacts) -> str:
         }
     if state == "failed":
         return _("Not delivered: %(why)s") % {"why": short_reason(delivery.reason)}
+    if state == "accepted" and delivery.reason == DELAYED:
+        return _("Accepted by their operator %(time)s, not in the mailbox yet") % {"time": time}
     sentences = {
         "uncertain": _(
             "Perhaps delivered %(time)s: the connection was cut. It is sent again under the "
@@ -126,31 +130,18 @@ def _sentence(state: str, delivery: DeliveryFacts) -> str:
     return sentences[state] % {"time": time}
 
 
-def short_reason(reason: str) -> str:
-    """The cause of a failure in a few words."""
-    words = {
-        "unknown_recipient": _("unknown address"),
-        "mailbox_full": _("mailbox full at the recipient's"),
-        "mailbox_closed": _("mailbox closed"),
-        "mailbox_suspended": _("mailbox suspended"),
-        "too_big": _("message too big"),
-        "refused_by_policy": _("refused by their operator"),
-        "refused": _("refused by their operator"),
-        "untrusted_peer": _("operator not recognised"),
-        "no_starttls": _("no protected connection"),
-        "no_such_domain": _("this domain does not exist"),
-        "takes_no_mail": _("this domain takes no mail"),
-        "expired": _("unreachable for two days"),
-        "reported": _("returned by their operator"),
-    }
-    return words.get(reason, _("refused by their operator"))
-
-
 def cure(delivery: DeliveryFacts) -> str:
-    """What happened and who must act, for a letter that waits or failed; empty otherwise."""
-    if delivery.state != "failed" and state_of(delivery) not in {"deferred", "uncertain"}:
+    """What happened and who must act, for a letter that waits, is held up or failed; empty
+    otherwise.
+    """
+    is_open = state_of(delivery) in {"failed", "deferred", "uncertain"}
+    if not is_open and delivery.reason != DELAYED:
         return ""
-    return f"{sentence_of(delivery.reason)} {cure_of(delivery.reason)}".strip()
+    code, enhanced = delivery.smtp_code, delivery.enhanced_code
+    what = sentence_of(delivery.reason, code=code, enhanced=enhanced)
+    is_final = delivery.state == "failed"
+    who = cure_of(delivery.reason, is_final=is_final, code=code, enhanced=enhanced)
+    return f"{what} {who}".strip()
 
 
 def summary_of(deliveries: Sequence[DeliveryFacts]) -> Truth | None:
@@ -188,8 +179,8 @@ def steps_of(delivery: DeliveryFacts) -> tuple[Step, ...]:
     """
     sent = Step(_("Sent"), station_time(delivery.created_at), "on")
     if delivery.state == "failed":
-        # Nobody refused a letter that was given up after two days of silence.
-        label = _("Given up") if delivery.reason == "expired" else _("Refused")
+        # Nobody refused a letter that was given up.
+        label = _("Given up") if delivery.reason == EXPIRED else _("Refused")
         return (sent, Step(label, station_time(delivery.state_at), "ko"), _off(), _off())
     return (
         sent,

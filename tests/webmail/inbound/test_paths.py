@@ -41,6 +41,7 @@ def test_path_and_parameters_are_read(arg, expected):
         "FROM:<" + "a" * 320 + "@b.example>",
         "TO:<a@b.example>",
         "X FROM:<a@b.example>",
+        "FROM:<a@b.example> SIZE=1 size=2",
     ],
 )
 def test_any_other_form_is_none(arg):

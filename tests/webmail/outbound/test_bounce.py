@@ -66,7 +66,7 @@ def test_notice_says_in_the_sites_language_what_to_do(failed, martin_box):
     text = read_message(notice).text
     assert PETIT in text
     assert sentence_of("mailbox_full") in text
-    assert cure_of("mailbox_full") in text
+    assert cure_of("mailbox_full", is_final=True) in text
     assert subject_of(notice)
     assert author_of(notice).address == "mailer-daemon@ch-valbrune.mssante.example"
 

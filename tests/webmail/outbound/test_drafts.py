@@ -34,7 +34,7 @@ def box(mailbox):
 def test_half_written_text_is_kept_to_the_letter(martin_box, dr_martin):
     draft = create_draft(martin_box, dr_martin, HALF)
     assert draft_text(Message.objects.get(pk=draft.pk)) == HALF
-    assert (draft.state, draft.folder.role) == (MessageState.DRAFT, FolderRole.DRAFTS)
+    assert (draft.state, draft.folder_role) == (MessageState.DRAFT, FolderRole.DRAFTS)
     assert subject_of(draft) == "Avis"
 
 

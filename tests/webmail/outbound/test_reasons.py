@@ -11,27 +11,20 @@ from django.conf import settings
 from django.utils import timezone, translation
 
 from webmail.models import DeliveryState
-from webmail.outbound.reasons import cure_of, reason_of, sentence_of
-from webmail.outbound.replies import PeerReply
-from webmail.web.truth import LOOKS, cure, short_reason, state_of, steps_of, summary_of, truth_of
+from webmail.outbound.codes import BY_CODE, BY_DETAIL, reason_of
+from webmail.outbound.reasons import STORIES, cure_of, sentence_of, short_reason
+from webmail.web.truth import LOOKS, cure, state_of, steps_of, summary_of, truth_of
 
-WORDED = (
-    "unknown_recipient",
-    "mailbox_full",
-    "mailbox_closed",
-    "mailbox_suspended",
-    "too_big",
-    "refused_by_policy",
-    "refused",
+# Slugs that the conversation itself gives, beside those of the peers' codes.
+OURS = (
     "untrusted_peer",
     "certificate_status_unknown",
     "no_starttls",
-    "no_such_domain",
-    "takes_no_mail",
     "whitelist_stale",
-    "expired",
-    "reported",
+    "not_deposited",
+    *STORIES,
 )
+WORDED = tuple(sorted({*OURS, *BY_DETAIL.values(), *BY_CODE.values(), "mailbox_suspended"}))
 UNREACHABLE = (
     "unreachable",
     "timeout",
@@ -43,6 +36,12 @@ UNREACHABLE = (
     "dns_unavailable",
     "internal",
 )
+# Whoever must act is named in every sentence that says what to do.
+WHO = {
+    "fr": ("administrateur", "correspondant", "opérateur", "qui tient la liste", "nvoyez"),
+    "en": ("administrator", "correspondent", "operator", "whoever keeps the list", "send "),
+}
+AGAIN = {"fr": "réessayé tout seul", "en": "tried again by itself"}
 NOW = timezone.now()
 # From the worst to the best.
 ORDER = (
@@ -65,6 +64,7 @@ class Facts:
     is_uncertain: bool = False
     reason: str = ""
     smtp_code: int | None = None
+    enhanced_code: str = ""
     attempts: int = 1
     state_at: datetime = NOW
     created_at: datetime = NOW
@@ -82,24 +82,90 @@ def facts(state, **fields):
 
 
 @pytest.fixture(params=["fr", "en"])
-def _language(request):
+def language(request):
     with translation.override(request.param):
-        yield
+        yield request.param
 
 
-@pytest.mark.usefixtures("_language")
-@pytest.mark.parametrize("reason", WORDED + UNREACHABLE)
-def test_every_reason_says_what_happened_and_who_must_act(reason):
-    for words in (sentence_of(reason), cure_of(reason), short_reason(reason)):
+def check_words(reason, language, **codes):
+    what, few = sentence_of(reason, **codes), short_reason(reason)
+    cures = [cure_of(reason, is_final=is_final, **codes) for is_final in (True, False)]
+    for words in (what, few, *cures):
         assert words.strip()
-        assert reason not in words or " " in words
         assert "_" not in words
-    assert sentence_of(reason).endswith(".")
-    assert cure_of(reason).endswith(".")
+        assert "%(" not in words
+    for words in (what, *cures):
+        assert words.endswith(".")
+    for words in cures:
+        assert any(who in words.lower() for who in WHO[language]), words
+    assert AGAIN[language] not in f"{what} {cures[0]}"
+
+
+@pytest.mark.parametrize("reason", WORDED + UNREACHABLE)
+def test_every_reason_says_what_happened_and_who_must_act(reason, language):
+    check_words(reason, language)
+
+
+def test_french_is_not_english():
+    for reason in WORDED + UNREACHABLE:
+        said = {}
+        for language in ("fr", "en"):
+            with translation.override(language):
+                said[language] = sentence_of(reason), cure_of(reason, is_final=True)
+        assert not set(said["fr"]) & set(said["en"]), reason
+
+
+# IANA's registry of enhanced status codes: subject → the details it knows.
+REGISTERED = {0: [0], 1: range(11), 2: range(5), 3: range(7), 4: range(8), 5: range(7)}
+REGISTERED |= {6: range(11), 7: range(31)}
+CODES = [f"{subject}.{one}" for subject, details in REGISTERED.items() for one in details]
+
+
+@pytest.mark.parametrize("detail", CODES)
+@pytest.mark.parametrize("family", [4, 5])
+def test_every_registered_code_has_a_sentence_that_says_who_acts(family, detail, language):
+    code = f"{family}.{detail}"
+    reason = reason_of(family * 100 + 50, code)
+    assert reason in WORDED
+    check_words(reason, language)
+    for story in sorted(STORIES):
+        check_words(story, language, code=None, enhanced=code)
+
+
+def test_table_holds_the_registry_and_nothing_else():
+    assert set(BY_DETAIL) == set(CODES)
+
+
+@pytest.mark.parametrize("code", sorted(BY_CODE))
+def test_bare_code_is_named_too(code, language):
+    check_words(reason_of(code, ""), language)
+
+
+@pytest.mark.parametrize(
+    ("code", "enhanced", "reason"),
+    [
+        (550, "5.9.9", "refused"),
+        (550, "5.1.99", "refused"),
+        (550, "5.7.99", "refused_by_policy"),
+        (450, "4.4.99", "beyond_reach"),
+        (599, "", "refused"),
+        (None, "", "refused"),
+        (550, "2.1.1", "unknown_recipient"),
+        (550, "9.1.1", "unknown_recipient"),
+        (554, "5.7", "refused"),
+    ],
+)
+def test_code_nobody_registered_falls_back_honestly(code, enhanced, reason):
+    assert reason_of(code, enhanced) == reason
 
 
 def test_no_reason_has_no_words():
-    assert sentence_of("") == cure_of("") == ""
+    assert sentence_of("") == cure_of("", is_final=True) == ""
+
+
+def test_only_what_waits_is_said_to_be_tried_again(language):
+    for reason in {*WORDED, *UNREACHABLE} - {"reported_delayed"}:
+        assert AGAIN[language] in cure_of(reason, is_final=False)
 
 
 def test_only_trouble_on_the_line_shares_one_sentence():
@@ -109,10 +175,25 @@ def test_only_trouble_on_the_line_shares_one_sentence():
     assert len({sentence_of(reason) for reason in WORDED}) == len(WORDED)
 
 
+def test_letter_given_up_is_told_with_what_stood_in_its_way():
+    full = sentence_of("mailbox_full")
+    assert sentence_of("expired", code=452, enhanced="4.2.2").endswith(full)
+    assert sentence_of("reported", enhanced="5.2.2").endswith(full)
+    # The code of an earlier yes says nothing.
+    assert sentence_of("reported_delayed", code=250) == sentence_of("reported_delayed")
+
+
+def test_time_allowed_is_the_one_of_the_settings(settings):
+    settings.RETRY_EXPIRY_HOURS = 12
+    assert "12 heures" in sentence_of("expired")
+    assert "12 heures" in short_reason("expired")
+
+
 def test_every_reason_the_code_gives_is_known_here():
     """Whoever adds a reason says here whether it has words of its own."""
     given = set()
-    for path in (Path(settings.BASE_DIR) / "webmail" / "outbound").glob("*.py"):
+    rooms = [Path(settings.BASE_DIR) / "webmail" / room for room in ("outbound", "inbound")]
+    for path in [path for room in rooms for path in room.glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
                 continue
@@ -130,7 +211,7 @@ def test_every_reason_the_code_gives_is_known_here():
     assert given <= set(WORDED + UNREACHABLE)
 
 
-@pytest.mark.usefixtures("_language")
+@pytest.mark.usefixtures("language")
 @pytest.mark.parametrize("state", ORDER)
 def test_every_state_has_a_look_and_a_sentence(state):
     reason = "" if state == "queued" else "unknown_recipient"
@@ -210,9 +291,24 @@ def test_there_are_four_stations(state):
         (552, "", "too_big"),
         (552, "5.3.4", "too_big"),
         (554, "", "refused"),
-        (550, "5.5.0", "refused"),
-        (451, "4.3.0", "refused"),
+        (550, "5.5.0", "protocol_refused"),
+        (451, "4.3.0", "peer_trouble"),
+        (450, "4.2.1", "mailbox_suspended"),
+        (550, "5.7.20", "origin_refused"),
     ],
 )
 def test_refusal_is_named_by_its_enhanced_code_first(code, enhanced, reason):
-    assert reason_of(PeerReply(code, enhanced, "non")) == reason
+    assert reason_of(code, enhanced) == reason
+
+
+def test_delay_at_the_peer_is_shown_while_its_operator_holds_the_letter():
+    held = facts("accepted", reason="reported_delayed", enhanced_code="4.2.2")
+    assert truth_of(held).state == "accepted"
+    assert truth_of(held).sentence != truth_of(facts("accepted")).sentence
+    assert sentence_of("mailbox_full") in cure(held)
+
+
+def test_failure_is_told_by_its_codes():
+    told = cure(facts("failed", reason="expired", smtp_code=452, enhanced_code="4.2.2"))
+    assert sentence_of("mailbox_full") in told
+    assert AGAIN["fr"] not in told

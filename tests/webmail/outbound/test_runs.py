@@ -70,7 +70,7 @@ def test_list_becomes_letters_that_wait_for_their_operators(martin_box, write, t
     first, second = Message.objects.order_by("pk")
     assert subject_of(first) == "Résultat 1"
     assert read_message(first).text == "Bonjour."
-    assert first.folder.role == "sent"
+    assert first.folder_role == "sent"
     assert content_of(second.attachments.get()) == b"%PDF-1.4 compte rendu"
     assert b"cr.pdf" in source_of(second)
     assert Delivery.objects.filter(state=DeliveryState.QUEUED, mailbox=martin_box).count() == 3

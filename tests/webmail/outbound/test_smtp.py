@@ -2,6 +2,7 @@
 clear, and only a 250 after the dot is a yes.
 """
 
+import dataclasses
 import itertools
 
 import pytest
@@ -121,6 +122,40 @@ def test_size_is_announced_when_offered_and_nothing_is_said_in_clear(start, reac
     hand_over(reach(peer))
     assert peer.commands[:2] == ["ehlo mss.ch-valbrune.example", "STARTTLS"]
     assert f"MAIL FROM:<nous@ch.example> SIZE={len(CONTENT)}" in peer.commands
+
+
+def asking(**fields):
+    plain = letter(FIRST, "de+ux@peer.example")
+    asked = {"notify": ("SUCCESS", "FAILURE"), "envelope_id": "12.ab+c", **fields}
+    return dataclasses.replace(plain, **asked)
+
+
+@every_manner
+def test_reports_are_asked_of_a_peer_that_offers_them(start, reach, manner):
+    peer = start(manner, offers=(*MANNERS[manner], "DSN"))
+    replies = hand_over(reach(peer), asking())
+    assert all(reply.is_ok for reply in replies.values())
+    ((sender, recipients, _wire, _tls),) = peer.letters
+    assert sender.endswith(" RET=HDRS ENVID=12.ab+2Bc")
+    assert recipients == [
+        f"RCPT TO:<{FIRST}> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;{FIRST}",
+        "RCPT TO:<de+ux@peer.example> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;de+2Bux@peer.example",
+    ]
+
+
+def test_nothing_is_asked_of_a_peer_that_does_not(start, reach):
+    peer = start()
+    hand_over(reach(peer), asking())
+    said = " ".join(peer.commands)
+    assert not [word for word in ("RET=", "ENVID=", "NOTIFY=", "ORCPT=") if word in said]
+
+
+def test_letter_without_sender_asks_for_silence(start, reach):
+    peer = start(offers=(*PLAIN, "DSN"))
+    hand_over(reach(peer), asking(sender="", notify=("NEVER",), envelope_id=""))
+    ((sender, recipients, _wire, _tls),) = peer.letters
+    assert sender == f"MAIL FROM:<> SIZE={len(CONTENT)}"
+    assert recipients[0] == f"RCPT TO:<{FIRST}> NOTIFY=NEVER"
 
 
 @every_manner

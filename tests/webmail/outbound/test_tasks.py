@@ -109,6 +109,7 @@ def test_letter_of_two_days_fails_and_its_sender_is_told(martin_box, bell):
         martin_box,
         state=DeliveryState.DEFERRED,
         created_at=ago(hours=47, minutes=59),
+        delay_told_at=ago(hours=43),
         next_attempt_at=timezone.now() + timedelta(hours=1),
     )
     sweep_outbox()

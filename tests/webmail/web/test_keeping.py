@@ -295,7 +295,7 @@ def test_draft_opened_from_the_trash_is_restored_by_its_next_save(martin, martin
     assert "Ce brouillon est dans la corbeille." in page_of(opened)
     assert "Restaurer" in page_of(opened)
     assert autosave(martin, hidden(opened), "suite").status_code == 200
-    assert Message.objects.get().folder.role == "drafts"
+    assert Message.objects.get().folder_role == "drafts"
 
 
 def test_window_left_open_does_not_take_a_draft_out_of_the_trash(martin, martin_box):
@@ -304,11 +304,11 @@ def test_window_left_open_does_not_take_a_draft_out_of_the_trash(martin, martin_
     answer = autosave(martin, page, "tapé après")
     assert answer.status_code == 409
     assert answer.json()["error"] == "Ce message a été jeté dans une autre fenêtre."
-    assert Message.objects.get().folder.role == "trash"
+    assert Message.objects.get().folder_role == "trash"
     response = martin.post(COMPOSE, {**page, "body": "tapé après", "action": "send"})
     keep = found(KEEP, response)
     martin.post(COMPOSE, {**hidden(response), "body": "tapé après", "keep": keep})
-    assert (Message.objects.get().folder.role, kept_body()) == ("drafts", "tapé après")
+    assert (Message.objects.get().folder_role, kept_body()) == ("drafts", "tapé après")
 
 
 def test_draft_in_the_trash_is_deleted_for_good_and_no_other(martin, martin_box):
@@ -328,7 +328,7 @@ def test_stranger_neither_restores_nor_deletes(stranger, martin, martin_box):
     for action in ("restore", "delete"):
         response = stranger.post(COMPOSE, {"draft": page["draft"], "action": action})
         assert response.status_code == 404
-    assert Message.objects.get().folder.role == "trash"
+    assert Message.objects.get().folder_role == "trash"
 
 
 # The page
