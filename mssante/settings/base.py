@@ -86,7 +86,7 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 # of its own on SQLite, so that a reload of the white list never waits for mail.
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
-    "timeout": 10,
+    "timeout": 8,  # For a lock: below the ten seconds in which a page must have answered.
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
 }
 DATABASES: dict[str, dict[str, Any]] = {}
@@ -232,6 +232,9 @@ SMTP_PEER_LETTERS_PER_MINUTE = 60_000  # From one operator's certificate.
 SMTP_STRANGER_LIMIT = 50  # Connections that have not: past it the oldest is cut.
 SMTP_STRANGER_SECONDS = 30  # Time to show one.
 SMTP_IDLE_SECONDS = 300  # RFC 5321 §4.5.3.2.7: five minutes between commands.
+SPOOL_LEAST_FREE_BYTES = 500_000_000  # With less left on the spool's disk we take no new letter.
+SPOOL_TASK_SECONDS = 300  # A worker that chews longer on what came in is ended, and begun anew.
+WORKER_MEMORY_BYTES = 2 * 1024**3  # What such a worker may hold: an eater ends alone.
 SPOOL_POISON_LIMIT = (
     3  # Attempts before a message the pipeline cannot digest is set aside for an operator.
 )

@@ -27,6 +27,10 @@ def database_from_url(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        # A letter acknowledged with 250 is on disk, whatever the server's own default.
-        "OPTIONS": {"options": "-c synchronous_commit=on"},
+        # A letter acknowledged with 250 is on disk, whatever the server's own default. Neither a
+        # server that does not answer nor a lock may hold a page longer than people wait for it.
+        "OPTIONS": {
+            "options": "-c synchronous_commit=on -c lock_timeout=8s",
+            "connect_timeout": 5,
+        },
     }

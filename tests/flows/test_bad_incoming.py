@@ -366,6 +366,26 @@ def test_trouble_nobody_foresaw_is_451_and_promises_nothing(wire, martin_box, mo
     assert nothing_is_kept()
 
 
+def test_disk_that_is_nearly_full_is_452_at_mail(wire, martin_box, settings, monkeypatch):
+    """Whether or not there is room left to note it."""
+    settings.SPOOL_LEAST_FREE_BYTES = 2**60
+    full = "452 4.3.1 no room here at the moment, try again later"
+    assert wire.say(f"MAIL FROM:<{PETIT}>") == full
+    assert last_refusal()["reason"] == "disk"
+
+    def no_trail(*_args, **_kwargs):
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setattr(gate, "record_event", no_trail)
+    assert wire.say(f"MAIL FROM:<{PETIT}>") == full
+    settings.SPOOL_LEAST_FREE_BYTES = 0
+    # A no for good leaves its trace, or is none.
+    wire.say(f"MAIL FROM:<{PETIT}>")
+    assert wire.say("RCPT TO:<personne@ch-valbrune.mssante.example>").startswith("451 4.3.0")
+    monkeypatch.undo()
+    assert wire.say(f"RCPT TO:<{MARTIN}>").startswith("250")
+
+
 # Peers that leave
 
 

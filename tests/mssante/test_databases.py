@@ -74,7 +74,7 @@ def test_embedded_databases_wait_for_each_other_and_sync():
         cursor.execute("PRAGMA journal_mode")
         assert cursor.fetchone()[0] == "wal"
         cursor.execute("PRAGMA busy_timeout")
-        assert cursor.fetchone()[0] >= 10_000
+        assert cursor.fetchone()[0] == 8_000
 
 
 def test_database_address_is_read_whole():

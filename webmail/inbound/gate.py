@@ -6,8 +6,11 @@ is a 5xx in the conversation; a 4xx when it is we who cannot tell. It knows no s
 nothing but the trail of refusals.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 from django.conf import settings
 
@@ -59,6 +62,9 @@ class Header:
     is_report: bool = False
 
 
+DISK: Final = Reply(452, "4.3.1", "no room here at the moment, try again later", "disk")
+
+
 class RefusedError(Exception):
     """The answer is no; ``reply`` says it to the peer."""
 
@@ -105,6 +111,18 @@ def check_peer(certificate: bytes | None) -> Peer:
     if not is_listed(identity):
         raise RefusedError(Reply(550, "5.7.1", "operator not in white list", "not_listed"))
     return Peer(identity, snapshot.pk)
+
+
+def check_disk() -> None:
+    """Room on the spool's disk, with something to spare: past the mark a letter is refused before a
+    byte of it is written, while there is still room to end what is under way.
+    """
+    folder = Path(settings.SPOOL_DIR)
+    while not folder.exists():  # It is made with the first letter.
+        folder = folder.parent
+    disk = os.statvfs(folder)
+    if disk.f_bavail * disk.f_frsize < settings.SPOOL_LEAST_FREE_BYTES:
+        raise RefusedError(DISK)
 
 
 def check_sender(peer: Peer, sender: str) -> None:

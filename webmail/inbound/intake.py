@@ -13,12 +13,11 @@ from django.conf import settings
 from webmail.inbound import gate
 from webmail.inbound.datascan import ChunkScanner, DataScanner
 from webmail.inbound.files import SpoolFile
-from webmail.inbound.gate import Reply
+from webmail.inbound.gate import DISK, Reply
 
 logger = logging.getLogger(__name__)
 
 _LEAST_BYTES_A_SECOND: Final = 1000
-DISK: Final = Reply(452, "4.3.1", "no room here at the moment, try again later", "disk")
 _BARE: Final = Reply(554, "5.6.0", "bare CR or LF in message", "bare_line_end")
 
 

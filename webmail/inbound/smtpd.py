@@ -17,9 +17,9 @@ from webmail.inbound.committer import Committer
 from webmail.inbound.engine import CANNOT_TELL, CHUNK, Engine
 from webmail.inbound.esmtp import read_letter_asked, read_report_asked
 from webmail.inbound.files import SpoolFile
-from webmail.inbound.gate import NULL_SENDER, RefusedError, Reply
+from webmail.inbound.gate import DISK, NULL_SENDER, RefusedError, Reply
 from webmail.inbound.hands import Hands
-from webmail.inbound.intake import DISK, Intake
+from webmail.inbound.intake import Intake
 from webmail.inbound.limits import PeerLimits
 from webmail.inbound.paths import parse_chunk, parse_path
 from webmail.inbound.spool import Handover, Origin, SpoolRecipient
@@ -202,6 +202,7 @@ class TrustSpaceSMTP(Engine):
             await self._hands.run(gate.check_sender, peer, path)
             proved.note_domain(domain)
         gate.check_size(size)
+        gate.check_disk()
 
     async def _check_author(self, head: bytes) -> Reply | None:
         proved, header = self._proved, gate.read_header(head)
@@ -261,9 +262,15 @@ class TrustSpaceSMTP(Engine):
 
     async def _refuse(self, reply: Reply, domain: str) -> None:
         peer = self._proved.peer
-        await self._hands.run(
-            gate.note_refusal, reply, peer_dn=peer.identity.dn if peer else "", domain=domain
-        )
+        try:
+            await self._hands.run(
+                gate.note_refusal, reply, peer_dn=peer.identity.dn if peer else "", domain=domain
+            )
+        except DatabaseError as error:
+            # Where nothing can be written, a no for good would leave no trace: then it is for now.
+            logger.error("event=trail_failed error=%s", type(error).__name__)  # noqa: TRY400
+            if reply.code >= 500:  # noqa: PLR2004
+                reply = CANNOT_TELL
         await self.push(str(reply))
         if reply.code == 421:  # noqa: PLR2004  (RFC 5321 §3.8.)
             self._close()

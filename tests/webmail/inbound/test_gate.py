@@ -1,5 +1,6 @@
 """Every row of the order of checks, by values alone."""
 
+import os
 from datetime import timedelta
 
 import pytest
@@ -100,6 +101,18 @@ def test_size_is_judged_to_the_byte(settings):
     gate.check_size(settings.MESSAGE_SIZE_LIMIT_IN)
     too_much = settings.MESSAGE_SIZE_LIMIT_IN + 1
     assert refusal(gate.check_size, too_much) == "552 5.3.4 message too big"
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_disk_is_full_before_nothing_is_left(settings, tmp_path, is_there):
+    settings.SPOOL_DIR = tmp_path if is_there else tmp_path / "state" / "spool"
+    disk = os.statvfs(tmp_path)
+    free = disk.f_bavail * disk.f_frsize
+    settings.SPOOL_LEAST_FREE_BYTES = free // 2
+    gate.check_disk()
+    settings.SPOOL_LEAST_FREE_BYTES = free * 2
+    answer = "452 4.3.1 no room here at the moment, try again later"
+    assert refusal(gate.check_disk) == answer
 
 
 def test_recipient_is_found_whatever_the_case(martin_box):
