@@ -11,6 +11,8 @@ admin.autodiscover()
 admin.site.unregister(EmailAddress)
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
+handler500 = "mssante.errors.server_error"
+
 urlpatterns = [
     path("", include("accounts.urls")),
     path("admin/", admin.site.urls),
