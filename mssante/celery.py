@@ -7,6 +7,7 @@ done with it.
 """
 
 import logging
+import resource
 import threading
 from typing import Any
 
@@ -14,6 +15,7 @@ from celery import Celery
 from celery.signals import (
     setup_logging,
     worker_init,
+    worker_process_init,
     worker_ready,
     worker_shutdown,
     worker_shutting_down,
@@ -45,6 +47,13 @@ def _refuse_unsafe_start(**_kwargs: Any) -> None:
     except ImproperlyConfigured as error:
         # Celery logs and forgets what a signal's receiver raises, but not an exit.
         raise SystemExit(str(error)) from None
+
+
+@worker_process_init.connect
+def _bound_memory(**_kwargs: Any) -> None:
+    """A letter that eats memory is an error of that letter, not the end of the machine."""
+    limit = settings.WORKER_MEMORY_BYTES
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 @worker_ready.connect

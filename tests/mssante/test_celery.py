@@ -5,7 +5,7 @@ import logging
 import threading
 
 import pytest
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_process_init, worker_ready, worker_shutting_down
 
 import directory.tasks
 import webmail.inbound.tasks
@@ -101,6 +101,14 @@ def test_round_that_fails_stops_neither_the_others_nor_the_next_one(rounds, capl
     assert noted.count("sweep_outbox") >= 3
     assert "event=sweep_failed sweep=sweep_outbox error=ValueError" in caplog.text
     assert "PLANTED" not in caplog.text
+
+
+def test_what_a_process_may_hold_is_bounded(monkeypatch, settings):
+    bounds = []
+    settings.WORKER_MEMORY_BYTES = 7
+    monkeypatch.setattr(celery.resource, "setrlimit", lambda *args: bounds.append(args))
+    worker_process_init.send(sender=None)
+    assert bounds == [(celery.resource.RLIMIT_DATA, (7, 7))]
 
 
 def test_worker_keeps_our_own_logging():

@@ -7,7 +7,9 @@ file or track, and it never lets a message go before every mailbox has its copy.
 
 import errno
 import logging
+import math
 import secrets
+import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
@@ -31,7 +33,7 @@ from webmail.inbound.deposit import (
 from webmail.inbound.files import read_spooled, remove_spool_file
 from webmail.inbound.receipts import Deposited, ask_for_receipts, is_report
 from webmail.inbound.reports import Heard, apply_report, hear_report, note_absorbed
-from webmail.leases import kept_lease
+from webmail.leases import kept_lease, shorten_leases
 from webmail.mime.parse import parse_message
 from webmail.models import InboundMessage, InboundRecipient, SpoolState
 
@@ -59,10 +61,27 @@ def process(inbound_id: int) -> None:
     _process(_claim([inbound_id]))
 
 
-def process_due() -> None:
-    """Attempts at all that is due, many messages at a time, until nothing is."""
+def process_due(*, seconds: float = math.inf) -> bool:
+    """Attempts at all that is due, many messages at a time, until nothing is or ``seconds`` are
+    over; whether something is left.
+    """
+    end = time.monotonic() + seconds
     while names := _next_due():
         _process(_claim(names))
+        if time.monotonic() > end:
+            return has_due()
+    return False
+
+
+def heed_clock() -> None:
+    """Nothing waits, and no claim lasts, longer than we ever make it: after the clock was set back,
+    both would by as much.
+    """
+    now = timezone.now()
+    latest = now + timedelta(seconds=2 * _RETRY_SECONDS)
+    waiting = InboundMessage.objects.filter(state=SpoolState.WAITING, next_attempt_at__gt=latest)
+    waiting.update(next_attempt_at=now)
+    shorten_leases(InboundMessage.objects.filter(state=SpoolState.PROCESSING))
 
 
 def has_due() -> bool:

@@ -10,16 +10,18 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from webmail.inbound.files import remove_spool_file, spool_files_before
-from webmail.inbound.pipeline import has_due, process_due
+from webmail.inbound.pipeline import has_due, heed_clock, process_due
 from webmail.models import InboundMessage, SpoolState
 from webmail.store.orphans import blob_folders, remove_blob_orphans
 
 logger = logging.getLogger(__name__)
 
+_TURNS = 5  # Of the time one task has, so that it ends by itself unless a letter does not.
 _RING_AGAIN_SECONDS = 10
 _CLEAN_SECONDS = 3600
 _LIST_SECONDS = 24 * 3600
@@ -34,9 +36,12 @@ def ring_spool() -> None:
         logger.warning("event=bell_failed queue=inbound error=%s", type(error).__name__)
 
 
-@shared_task(name="webmail.drain_spool")
+# A letter that keeps its worker busy for ever would end no other way; and what was tried before is
+# taken alone, so it takes no other letter with it.
+@shared_task(name="webmail.drain_spool", time_limit=settings.SPOOL_TASK_SECONDS)
 def drain_spool() -> None:
-    process_due()
+    if process_due(seconds=settings.SPOOL_TASK_SECONDS / _TURNS):
+        ring_spool()
 
 
 class _Sweep:
@@ -54,6 +59,7 @@ def sweep_spool() -> None:
     """Ring when something is due: new rows whose bell was lost, retries, and those whose worker
     died. Once in a while only, however long the workers take.
     """
+    heed_clock()
     clock = time.monotonic()
     is_quiet = _Sweep.rung_at is None or clock - _Sweep.rung_at > _RING_AGAIN_SECONDS
     if is_quiet and has_due():

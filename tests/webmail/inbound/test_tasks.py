@@ -10,8 +10,9 @@ import pytest
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from tests.factories.letters import make_letter
 from tests.factories.spooled import spool
-from webmail.inbound import tasks
+from webmail.inbound import pipeline, tasks
 from webmail.models import InboundMessage, SpoolState
 
 pytestmark = pytest.mark.django_db
@@ -132,3 +133,34 @@ def test_sweep_looks_through_the_blobs_a_folder_at_a_time_and_once_a_day(monkeyp
     for _ in range(4):
         tasks.sweep_spool()
     assert len(seen) == 6
+
+
+def test_nothing_waits_or_is_held_longer_because_the_clock_was_put_back(martin_box, rung):
+    tomorrow = timezone.now() + timedelta(days=1)
+    waiting, held = spool(martin_box), spool(martin_box)
+    rows = InboundMessage.objects
+    rows.filter(pk=waiting.pk).update(next_attempt_at=tomorrow)
+    rows.filter(pk=held.pk).update(state=SpoolState.PROCESSING, lease_until=tomorrow)
+    tasks.sweep_spool()
+    assert rows.get(pk=waiting.pk).next_attempt_at <= timezone.now()
+    assert rows.get(pk=held.pk).lease_until <= timezone.now() + timedelta(seconds=30)
+    assert len(rung) == 1
+
+
+def test_task_ends_after_its_time_and_rings_for_the_rest(martin_box, rung, settings, monkeypatch):
+    settings.SPOOL_TASK_SECONDS = 0
+    monkeypatch.setattr(pipeline, "_MOST_AT_ONCE", 1)
+    for number in range(3):
+        spool(martin_box, raw=make_letter(message_id=f"{number}@cabinet.example"))
+    rung.clear()
+    tasks.drain_spool()
+    assert InboundMessage.objects.filter(state=SpoolState.DONE).count() == 1
+    assert len(rung) == 1
+    settings.SPOOL_TASK_SECONDS = 300
+    tasks.drain_spool()
+    assert not InboundMessage.objects.exclude(state=SpoolState.DONE).exists()
+    assert len(rung) == 1
+
+
+def test_letter_that_never_ends_has_an_end():
+    assert 0 < tasks.drain_spool.time_limit <= 300
