@@ -127,6 +127,15 @@ def postpone(waiting: QuerySet[Delivery], outcome: Outcome, *, until: datetime) 
         Mailbox.objects.filter(pk__in=mailboxes).update(modseq=F("modseq") + 1)
 
 
+def bring_forward(waiting: QuerySet[Delivery], *, latest: datetime) -> None:
+    """What would wait until after ``latest`` waits no longer: no plan says so, the clock was set
+    back.
+    """
+    now = timezone.now()
+    late = waiting.filter(state__in=(S.QUEUED, S.DEFERRED), next_attempt_at__gt=latest)
+    late.update(next_attempt_at=now)
+
+
 def note_final_dot(delivery: Delivery, *, token: str) -> None:
     """The final dot is about to leave: from here on the peer may hold the letter. Committed before
     it leaves.

@@ -3,6 +3,7 @@
 import threading
 import time
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.db import DatabaseError
@@ -74,3 +75,48 @@ def test_renewal_that_fails_is_tried_again(settings, monkeypatch):
     monkeypatch.setattr(leases, "close_old_connections", lambda: None)
     with kept_lease(Delivery.objects.none(), TOKEN):
         assert enough.wait(5)
+
+
+@pytest.fixture
+def steady(monkeypatch, settings):
+    """A clock that this test sets."""
+    settings.LEASE_SECONDS = 30
+    clock = SimpleNamespace(wall=1_000_000.0, steady=500.0)
+    monkeypatch.setattr(
+        leases, "time", SimpleNamespace(time=lambda: clock.wall, monotonic=lambda: clock.steady)
+    )
+    monkeypatch.setattr(leases._Clock, "ahead", None)
+    monkeypatch.setattr(leases._Clock, "doubted_until", 0.0)
+    return clock
+
+
+def pass_time(clock, seconds, *, jump=0):
+    clock.steady += seconds
+    clock.wall += seconds + jump
+    return leases.can_judge_leases()
+
+
+@pytest.mark.parametrize("jump", [3600, 24 * 3600])
+def test_leases_say_nothing_for_a_while_after_the_clock_was_put_forward(steady, jump):
+    assert pass_time(steady, 0)
+    assert pass_time(steady, 5)
+    assert not pass_time(steady, 5, jump=jump)
+    assert not pass_time(steady, 29)
+    assert pass_time(steady, 2)
+
+
+def test_leases_are_judged_as_ever_after_the_clock_was_put_back(steady):
+    assert pass_time(steady, 0)
+    assert pass_time(steady, 5, jump=-3600)
+    assert pass_time(steady, 5, jump=0.5)
+
+
+@pytest.mark.django_db(databases="__all__")
+def test_no_lease_reaches_further_than_we_make_them(claimed, settings):
+    settings.LEASE_SECONDS = 30
+    now = timezone.now()
+    for distance, longest in ((24 * 3600, 31), (45, 46)):
+        rows_of(claimed).update(lease_until=now + timedelta(seconds=distance))
+        leases.shorten_leases(Delivery.objects.all())
+        assert until_of(claimed) <= now + timedelta(seconds=longest)
+        assert until_of(claimed) > now + timedelta(seconds=min(distance, longest) - 5)

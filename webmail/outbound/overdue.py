@@ -15,21 +15,36 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from webmail import tracking
+from webmail.leases import can_judge_leases, shorten_leases
 from webmail.models import Delivery, DeliveryState, MessageState
 from webmail.outbound.bounce import Fate, fail_all_and_tell, tell_of_delay
-from webmail.outbound.plan import wait_after
+from webmail.outbound.plan import longest_wait, wait_after
 from webmail.outbound.reasons import EXPIRED
+from webmail.outbound.troubles import heed_latest
 from webmail.tracking import Outcome, WrongTransitionError
 
 logger = logging.getLogger(__name__)
 
 _MOST_A_SWEEP: Final = 200  # Each notice is encrypted; the sweep has other things to do too.
+_CLOCKS_DIFFER: Final = timedelta(minutes=5)  # Of two of our machines, at the most.
+
+
+def heed_clock() -> None:
+    """Nothing waits, and no claim lasts, longer than we ever make it: after the clock was set back,
+    both would by as much.
+    """
+    latest = timezone.now() + longest_wait() + _CLOCKS_DIFFER
+    tracking.bring_forward(Delivery.objects.all(), latest=latest)
+    heed_latest(latest)
+    shorten_leases(Delivery.objects.filter(state=DeliveryState.IN_FLIGHT))
 
 
 def release_dead_leases() -> None:
     """Rows in flight whose worker renewed no lease: queued again, uncertain when the final dot had
     left.
     """
+    if not can_judge_leases():
+        return
     now = timezone.now()
     dead = Delivery.objects.filter(state=DeliveryState.IN_FLIGHT, lease_until__lt=now)
     for delivery in dead.select_related("message"):

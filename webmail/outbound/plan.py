@@ -7,6 +7,10 @@ from django.conf import settings
 _HOURLY = timedelta(hours=1)
 
 
+def longest_wait() -> timedelta:
+    return max(_HOURLY, *(timedelta(minutes=one) for one in settings.RETRY_PLAN_MINUTES))
+
+
 def wait_after(attempts: int) -> timedelta:
     """``RETRY_PLAN_MINUTES``, then hourly."""
     plan = settings.RETRY_PLAN_MINUTES

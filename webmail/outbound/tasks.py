@@ -15,7 +15,12 @@ from webmail.models import Delivery, DeliveryState
 from webmail.outbound.claims import has_slot
 from webmail.outbound.delivery import deliver_due
 from webmail.outbound.lines import close_idle_lines
-from webmail.outbound.overdue import expire_old, release_dead_leases, tell_of_delays
+from webmail.outbound.overdue import (
+    expire_old,
+    heed_clock,
+    release_dead_leases,
+    tell_of_delays,
+)
 from webmail.outbound.troubles import troubled_domains
 
 logger = logging.getLogger(__name__)
@@ -43,6 +48,7 @@ def sweep_outbox() -> None:
     with something due, end lines nobody uses.
     """
     close_idle_lines()
+    heed_clock()
     expire_old()
     tell_of_delays()
     release_dead_leases()

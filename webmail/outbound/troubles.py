@@ -36,6 +36,11 @@ def note_trouble(domain: str, reason: str) -> datetime:
     return state.retry_at
 
 
+def heed_latest(latest: datetime) -> None:
+    """Nobody is left alone until after ``latest``: the clock was set back, and now it is time."""
+    PeerState.objects.filter(retry_at__gt=latest).update(retry_at=timezone.now())
+
+
 def forget_trouble(domain: str) -> None:
     """It answered, or somebody wants it asked now."""
     PeerState.objects.filter(domain=domain).delete()

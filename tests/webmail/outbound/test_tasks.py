@@ -3,6 +3,7 @@ too old, and two at once do no harm.
 """
 
 import logging
+import time
 from datetime import timedelta
 
 import pytest
@@ -12,9 +13,9 @@ from kombu.exceptions import OperationalError
 from accounts.audit.models import AuditEvent
 from tests.factories.letters import MARTIN, PETIT
 from tests.factories.outbox import claim, make_delivery
-from webmail import tracking
+from webmail import leases, tracking
 from webmail.inbound import spool
-from webmail.models import Delivery, DeliveryState, InboundMessage
+from webmail.models import Delivery, DeliveryState, InboundMessage, PeerState
 from webmail.outbound import tasks
 from webmail.outbound.tasks import drain_peer, ring_domain, sweep_outbox
 
@@ -189,3 +190,47 @@ def test_failure_and_its_notice_are_written_together(martin_box, bell, monkeypat
     with pytest.raises(OSError, match="no room"):
         sweep_outbox()
     assert Delivery.objects.get().state == DeliveryState.DEFERRED
+
+
+# Clocks
+
+
+@pytest.mark.parametrize("state", [DeliveryState.QUEUED, DeliveryState.DEFERRED])
+def test_letter_waits_no_longer_because_the_clock_was_put_back(martin_box, bell, state):
+    far = timezone.now() + timedelta(days=1)
+    row = make_delivery(martin_box, state=state, next_attempt_at=far)
+    PeerState.objects.create(domain=row.domain, failures=2, failing_since=far, retry_at=far)
+    sweep_outbox()
+    assert bell == [row.domain]
+    assert PeerState.objects.get().retry_at <= timezone.now()
+
+
+def test_wait_that_a_plan_can_have_given_is_kept(martin_box, bell):
+    later = timezone.now() + timedelta(hours=1)
+    row = make_delivery(martin_box, state=DeliveryState.DEFERRED, next_attempt_at=later)
+    sweep_outbox()
+    row.refresh_from_db()
+    assert (bell, row.next_attempt_at) == ([], later)
+
+
+def test_claim_of_a_dead_worker_lasts_no_longer_because_the_clock_was_put_back(martin_box, bell):
+    row = make_delivery(martin_box)
+    claim(row, token="t" * 32, until=timezone.now() + timedelta(days=1))
+    sweep_outbox()
+    row.refresh_from_db()
+    assert row.lease_until <= timezone.now() + timedelta(seconds=30)
+
+
+def test_clock_put_forward_takes_no_letter_from_a_living_worker(martin_box, bell, monkeypatch):
+    row = make_delivery(martin_box)
+    claim(row, token="t" * 32, until=ago(hours=1))
+    ahead = time.time() - time.monotonic()
+    monkeypatch.setattr(leases._Clock, "ahead", ahead - 3600)
+    monkeypatch.setattr(leases._Clock, "doubted_until", 0.0)
+    sweep_outbox()
+    row.refresh_from_db()
+    assert (row.state, bell) == (DeliveryState.IN_FLIGHT, [])
+    monkeypatch.setattr(leases._Clock, "doubted_until", 0.0)
+    sweep_outbox()
+    row.refresh_from_db()
+    assert row.state == DeliveryState.QUEUED
