@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import resource
 import threading
 
 import pytest
@@ -106,9 +107,9 @@ def test_round_that_fails_stops_neither_the_others_nor_the_next_one(rounds, capl
 def test_what_a_process_may_hold_is_bounded(monkeypatch, settings):
     bounds = []
     settings.WORKER_MEMORY_BYTES = 7
-    monkeypatch.setattr(celery.resource, "setrlimit", lambda *args: bounds.append(args))
+    monkeypatch.setattr(resource, "setrlimit", lambda *args: bounds.append(args))
     worker_process_init.send(sender=None)
-    assert bounds == [(celery.resource.RLIMIT_DATA, (7, 7))]
+    assert bounds == [(resource.RLIMIT_DATA, (7, 7))]
 
 
 def test_worker_keeps_our_own_logging():

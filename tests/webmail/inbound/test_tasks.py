@@ -142,8 +142,9 @@ def test_nothing_waits_or_is_held_longer_because_the_clock_was_put_back(martin_b
     rows.filter(pk=waiting.pk).update(next_attempt_at=tomorrow)
     rows.filter(pk=held.pk).update(state=SpoolState.PROCESSING, lease_until=tomorrow)
     tasks.sweep_spool()
-    assert rows.get(pk=waiting.pk).next_attempt_at <= timezone.now()
-    assert rows.get(pk=held.pk).lease_until <= timezone.now() + timedelta(seconds=30)
+    now = timezone.now()
+    assert rows.filter(pk=waiting.pk, next_attempt_at__lte=now).exists()
+    assert rows.filter(pk=held.pk, lease_until__lte=now + timedelta(seconds=30)).exists()
     assert len(rung) == 1
 
 
@@ -163,4 +164,4 @@ def test_task_ends_after_its_time_and_rings_for_the_rest(martin_box, rung, setti
 
 
 def test_letter_that_never_ends_has_an_end():
-    assert 0 < tasks.drain_spool.time_limit <= 300
+    assert tasks.drain_spool.time_limit == 300
