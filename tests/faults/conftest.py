@@ -1,0 +1,22 @@
+"""The stage of what breaks: a peer of the trust space, and its certificate."""
+
+import pytest
+
+from mssante.demo.operators import PRACTICE
+from tests.flows.conftest import listener, make_peer, peer_context, practice, trust_space
+from tests.peers.servers import ScriptedPeer
+
+__all__ = ["listener", "make_peer", "practice", "trust_space"]
+
+
+@pytest.fixture(scope="module")
+def client_context(toy_space):
+    return peer_context(toy_space, PRACTICE.key, server=False)
+
+
+@pytest.fixture(scope="module")
+def peer(toy_space):
+    """The practice's server, for a whole module."""
+    one = ScriptedPeer(peer_context(toy_space, PRACTICE.key, server=True))
+    yield one
+    one.close()
