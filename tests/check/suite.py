@@ -41,10 +41,12 @@ from tests.check.steps import (
 
 PROGRAMS = {
     "chromium": "chromium",
+    "faketime": "faketime",
     "git": "git",
     "npm": "npm",
     "postfix": "postfix",
     "redis-server": "redis-server",
+    "strace": "strace",
     "xgettext": "gettext",
 }
 SYSTEM_PATH = f"{os.defpath}:/usr/local/sbin:/usr/sbin:/sbin"
@@ -120,7 +122,7 @@ def _stages(postgres: PrivatePostgres, redis: PrivateRedis, tally: Tally) -> lis
     # The conversations with peers nobody here wrote are a stage of their own, but for the one with
     # Celery's workers: it is told once for each kind of bell and of database.
     servers = {"TEST_DATABASE_URL": postgres.url("mssante"), "TEST_BROKER_URL": redis.url()}
-    not_elsewhere = "not browser and not bench"
+    not_elsewhere = "not browser and not bench and not fault"
     return [
         Step(
             "production settings: keys, tables, static files, deployment check",
@@ -137,6 +139,11 @@ def _stages(postgres: PrivatePostgres, redis: PrivateRedis, tally: Tally) -> lis
             tests("-m", not_elsewhere, "tests/peers/test_services.py", **servers),
         ),
         Step("peers nobody here wrote", tests("-m", "peer", "-n", "2")),
+        # Side by side: most of the time they wait for something to heal.
+        Step(
+            "faults under a whole site",
+            tests("-m", "fault", "-n", "2", "--dist", "loadfile", "tests/faults"),
+        ),
         Step("stories in Chromium", tests("-m", "browser", "tests/browser")),
     ]
 

@@ -3,7 +3,7 @@
 # run installs nothing and says nothing. No service is started, not even the ones whose packages come in.
 set -eu
 
-PACKAGES="chromium gettext git postfix postgresql python3-venv redis-server"
+PACKAGES="chromium faketime gettext git postfix postgresql python3-venv redis-server strace"
 POLICY=/usr/sbin/policy-rc.d
 KEPT_POLICY=$POLICY.kept-by-make-test
 

@@ -26,7 +26,9 @@ class Driver:
             answer = self._say(wire.introduce(self._context), raw)
         self.replies.append(answer)
         if answer.startswith("250"):
-            self.record[f"{name}@cabinet-tilleuls.mssante.example"] = hashlib.sha256(raw).hexdigest()
+            self.record[f"{name}@cabinet-tilleuls.mssante.example"] = hashlib.sha256(
+                raw
+            ).hexdigest()
         return answer
 
     def open(self):

@@ -14,6 +14,8 @@ from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
 
+from mssante.demo.operators import PRACTICE
+
 
 def prepare():
     from accounts.keyring import create_master_key
@@ -80,7 +82,9 @@ def letters():
     from webmail.mailbox.reading import source_of
     from webmail.models import Message, MessageState
 
-    found = Message.objects.filter(state=MessageState.RECEIVED).select_related("source", "mailbox")
+    found = Message.objects.filter(
+        state=MessageState.RECEIVED, rfc_message_id__endswith=PRACTICE.domain
+    ).select_related("source", "mailbox")
     return [
         [one.rfc_message_id, hashlib.sha256(_as_sent(source_of(one))).hexdigest()]
         for one in found.order_by("pk")

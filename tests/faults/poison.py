@@ -3,6 +3,7 @@ break, and lets every other letter through.
 """
 
 import os
+import signal
 import time
 
 from django.apps import AppConfig
@@ -15,7 +16,7 @@ class PoisonConfig(AppConfig):
     label = "faults"
 
     def ready(self):
-        from webmail.inbound import pipeline
+        from webmail.inbound import pipeline, tasks
 
         healthy = pipeline.parse_message
 
@@ -24,13 +25,15 @@ class PoisonConfig(AppConfig):
             return healthy(raw)
 
         pipeline.parse_message = parse
+        # What a site waits for a minute, a test waits for a second.
+        pipeline._RETRY_SECONDS = tasks._RING_AGAIN_SECONDS = 1
 
 
 def take_poison(raw):
     if RAISE in raw:
         raise RecursionError
     if DIE in raw:
-        os.abort()
+        os.kill(os.getpid(), signal.SIGKILL)
     end = time.monotonic() + 120
     while LOOP in raw and time.monotonic() < end:
         pass

@@ -183,7 +183,9 @@ class Browser:
 
 def hidden_fields(page):
     inputs = re.findall(r'<input type="hidden"[^>]*>', page)
-    pairs = [(re.search('name="([^"]*)"', one), re.search('value="([^"]*)"', one)) for one in inputs]
+    pairs = [
+        (re.search('name="([^"]*)"', one), re.search('value="([^"]*)"', one)) for one in inputs
+    ]
     return {name[1]: value[1] if value else "" for name, value in pairs if name}
 
 

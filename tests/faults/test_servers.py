@@ -18,6 +18,7 @@ from tests.faults.site import HOME, WRITE, Browser, route_to, running_site, wait
 
 pytestmark = pytest.mark.fault
 
+DONE = {"accepted", "delivered"}
 PAUSE = "Notre stockage fait une pause"
 
 
@@ -64,7 +65,7 @@ def _healed(site, driver, browser, request):
     wait_for(lambda: driver.send(name).startswith("250"), seconds=30)
     assert browser.get(HOME)[0] == 200
     site.ask("submit", count=1, to=PETIT)
-    wait_for(lambda: set(site.states()) == {"accepted"}, seconds=60)
+    wait_for(lambda: set(site.states()) <= DONE, seconds=60)
     wait_for(lambda: driver.is_kept(site.ask("letters")), seconds=60)
     assert site.is_whole()
     for process in ("web", "smtp", "sender", "worker"):
@@ -97,7 +98,7 @@ def test_database_that_is_down(postgres, site, driver, browser):
 
 
 def test_database_that_restarts_while_mail_goes_both_ways(postgres, site, driver, peer):
-    before = len(peer.letters)
+    before, peer.delay = len(peer.letters), 0.15
     ours = site.ask("submit", count=40, to=PETIT)
     names = [f"restart-{number}" for number in range(40)]
     incoming = threading.Thread(target=lambda: [until_taken(driver, one) for one in names])
@@ -107,13 +108,15 @@ def test_database_that_restarts_while_mail_goes_both_ways(postgres, site, driver
         postgres.cut()
     incoming.join(60)
     assert not incoming.is_alive()
-    rows = {row["id"]: row for row in site.ask("deliveries")}
-    wait_for(lambda: set(site.states()) == {"accepted"}, seconds=60)
+    peer.delay = 0
+    wait_for(lambda: set(site.states()) <= DONE, seconds=60)
+    attempts = {row["id"]: row["attempts"] for row in site.ask("deliveries")}
     taken = [content for _, _, content, _ in peer.letters[before:]]
     for message_id in ours:
         copies = sum(message_id.encode() in content for content in taken)
-        # Whoever got one twice was asked twice because nobody knew, under the same name.
-        assert copies == 1 or (copies == 2 and rows[message_id]), (message_id, copies)
+        # One that was handed over and not noted goes again, under the same name.
+        assert 1 <= copies <= attempts[message_id], message_id
+    assert len(taken) < 2 * len(ours)
     assert {f"{one}@{PRACTICE.domain}" for one in names} <= set(driver.record)
 
 
@@ -186,18 +189,20 @@ def test_bell_that_is_down_while_people_send(redis, site, browser):
             assert (status, PAUSE in shown) == (200, False)
             assert seconds < 5
         assert site.states()[sent:] == ["queued"] * 3
-    wait_for(lambda: set(site.states()) == {"accepted"}, seconds=60)
+    wait_for(lambda: set(site.states()) <= DONE, seconds=60)
 
 
 def test_bell_that_forgot_everything(redis, site, peer):
     before = len(peer.letters)
     site.signal("sender", signal.SIGSTOP)
     try:
+        # The first bell may lie in the stopped worker's socket already: it is for somebody else.
+        site.ask("submit", count=1, to=MARTIN)
         ours = site.ask("submit", count=10, to=PETIT)
         assert redis.say("FLUSHALL").startswith(b"+OK")
     finally:
         site.signal("sender", signal.SIGCONT)
-    wait_for(lambda: set(site.states()) == {"accepted"}, seconds=60)
+    wait_for(lambda: set(site.states()) <= DONE, seconds=60)
     taken = [content for _, _, content, _ in peer.letters[before:]]
     for message_id in ours:
         assert sum(message_id.encode() in content for content in taken) == 1

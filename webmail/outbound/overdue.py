@@ -33,9 +33,11 @@ def heed_clock() -> None:
     """Nothing waits, and no claim lasts, longer than we ever make it: after the clock was set back,
     both would by as much.
     """
-    latest = timezone.now() + longest_wait() + _CLOCKS_DIFFER
-    tracking.bring_forward(Delivery.objects.all(), latest=latest)
-    heed_latest(latest)
+    soon = timezone.now() + _CLOCKS_DIFFER
+    # Nothing but a peer in trouble, which leaves its reason, makes a letter wait for its first try.
+    tracking.bring_forward(Delivery.objects.filter(attempts=0, reason=""), latest=soon)
+    tracking.bring_forward(Delivery.objects.all(), latest=soon + longest_wait())
+    heed_latest(soon + longest_wait())
     shorten_leases(Delivery.objects.filter(state=DeliveryState.IN_FLIGHT))
 
 

@@ -112,6 +112,7 @@ def test_letter_of_two_days_fails_and_its_sender_is_told(martin_box, bell):
         created_at=ago(hours=47, minutes=59),
         delay_told_at=ago(hours=43),
         next_attempt_at=timezone.now() + timedelta(hours=1),
+        attempts=1,
     )
     sweep_outbox()
     old.refresh_from_db()
@@ -205,9 +206,15 @@ def test_letter_waits_no_longer_because_the_clock_was_put_back(martin_box, bell,
     assert PeerState.objects.get().retry_at <= timezone.now()
 
 
+def test_letter_nobody_tried_yet_does_not_wait_an_hour_for_the_clock(martin_box, bell):
+    row = make_delivery(martin_box, next_attempt_at=timezone.now() + timedelta(hours=1))
+    sweep_outbox()
+    assert bell == [row.domain]
+
+
 def test_wait_that_a_plan_can_have_given_is_kept(martin_box, bell):
     later = timezone.now() + timedelta(hours=1)
-    row = make_delivery(martin_box, state=DeliveryState.DEFERRED, next_attempt_at=later)
+    row = make_delivery(martin_box, state=DeliveryState.DEFERRED, next_attempt_at=later, attempts=1)
     sweep_outbox()
     row.refresh_from_db()
     assert (bell, row.next_attempt_at) == ([], later)
