@@ -50,24 +50,32 @@ def _refuse_unsafe_start(**_kwargs: Any) -> None:
 
 
 @worker_process_init.connect
-def _bound_memory(**_kwargs: Any) -> None:
-    """A letter that eats memory is an error of that letter, not the end of the machine."""
+def _prepare_process(**_kwargs: Any) -> None:
+    """A letter that eats memory is an error of that letter, not the end of the machine. And the
+    sweep that ends idle lines runs in the worker's own process, not in those it forks.
+    """
+    from webmail.outbound.lines import keep_no_lines  # noqa: PLC0415  (Django must be set up first.)
+
     limit = settings.WORKER_MEMORY_BYTES
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    keep_no_lines()
 
 
 @worker_ready.connect
 def _start_sweeper(**_kwargs: Any) -> None:
+    from webmail.outbound.lines import open_up  # noqa: PLC0415  (As above.)
+
+    open_up()
     _stop.clear()
     threading.Thread(target=_sweep_until_stopped, name="sweeper", daemon=True).start()
 
 
 @worker_shutting_down.connect
 def _stop_sweeper(**_kwargs: Any) -> None:
-    from webmail.outbound.delivery import closing  # noqa: PLC0415  (Django must be set up first.)
+    from webmail.outbound.lines import close_down  # noqa: PLC0415  (As above.)
 
     _stop.set()
-    closing.set()
+    close_down()
 
 
 @worker_shutdown.connect

@@ -86,14 +86,19 @@ def claim_all(due: QuerySet[Delivery], *, token: str, until: datetime) -> None:
             dot_at=None,
         )
         if changed:
-            _note_all(S.IN_FLIGHT, Delivery.objects.filter(lease_token=token))
+            held = Delivery.objects.filter(state=S.IN_FLIGHT, lease_token=token)
+            _note_all(S.IN_FLIGHT, held)
 
 
 def hand_back(
-    deliveries: Collection[Delivery], outcome: Outcome, *, token: str, next_attempt_at: datetime
+    deliveries: Collection[Delivery],
+    outcome: Outcome | None,
+    *,
+    token: str,
+    next_attempt_at: datetime,
 ) -> None:
-    """in flight → queued: claimed, and not a word of them said to the peer, so it was no
-    attempt.
+    """in flight → queued: claimed and not tried, or given up by us in the middle, so it was no
+    attempt. Without ``outcome`` what was known of them stays. What is past the dot stays in flight.
     """
     with transaction.atomic():
         untried = Delivery.objects.filter(
@@ -111,7 +116,7 @@ def hand_back(
             lease_token="",
             lease_until=None,
             next_attempt_at=next_attempt_at,
-            **_columns(outcome),
+            **(_columns(outcome) if outcome is not None else {}),
         )
         _note_all(S.QUEUED, rows, outcome)
 
@@ -124,7 +129,7 @@ def postpone(waiting: QuerySet[Delivery], outcome: Outcome, *, until: datetime) 
         waiting = waiting.filter(state__in=(S.QUEUED, S.DEFERRED), next_attempt_at__lt=until)
         mailboxes = set(waiting.values_list("mailbox_id", flat=True))
         waiting.update(next_attempt_at=until, reason=outcome.reason)
-        Mailbox.objects.filter(pk__in=mailboxes).update(modseq=F("modseq") + 1)
+        _count_changes(mailboxes)
 
 
 def bring_forward(waiting: QuerySet[Delivery], *, latest: datetime) -> None:
@@ -348,12 +353,6 @@ def _move(
         setattr(delivery, name, value)
 
 
-def _count_change(mailbox_id: int | None) -> None:
-    """Open pages of the sender's box see it; what a machine wrote is in no box."""
-    if mailbox_id is not None:
-        Mailbox.objects.filter(pk=mailbox_id).update(modseq=F("modseq") + 1)
-
-
 def _note_all(to: DeliveryState, rows: QuerySet[Delivery], outcome: Outcome | None = None) -> None:
     """The events and the change counters of many rows that moved together."""
     moved = list(rows.order_by("pk").values_list("pk", "message_id", "mailbox_id"))
@@ -366,8 +365,22 @@ def _note_all(to: DeliveryState, rows: QuerySet[Delivery], outcome: Outcome | No
         )
         for pk, message_id, mailbox_id in moved
     )
-    mailboxes = {mailbox_id for _, _, mailbox_id in moved}
-    Mailbox.objects.filter(pk__in=mailboxes).update(modseq=F("modseq") + 1)
+    _count_changes({mailbox_id for _, _, mailbox_id in moved})
+
+
+def _count_change(mailbox_id: int | None) -> None:
+    """Open pages of the sender's box see it; what a machine wrote is in no box."""
+    if mailbox_id is not None:
+        Mailbox.objects.filter(pk=mailbox_id).update(modseq=F("modseq") + 1)
+
+
+def _count_changes(mailbox_ids: Collection[int | None]) -> None:
+    """Always in the same order: of two that count for the same boxes, one waits for the other, and
+    not each for the other.
+    """
+    rows = Mailbox.objects.filter(pk__in=[one for one in mailbox_ids if one is not None])
+    ids = list(rows.select_for_update().order_by("pk").values_list("pk", flat=True))
+    Mailbox.objects.filter(pk__in=ids).update(modseq=F("modseq") + 1)
 
 
 def _columns(outcome: Outcome) -> dict[str, Any]:

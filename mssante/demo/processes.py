@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
-_STOP_SECONDS = 15
+_STOP_SECONDS = 20  # More than a worker takes that is just connecting to a silent peer.
 _MOST_RESTARTS = 5
 
 

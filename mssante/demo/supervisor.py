@@ -154,8 +154,9 @@ def _children(folder: Path, operator: Operator, port_base: int) -> list[Child]:
         "--no-control-socket",
     ]
     smtp = [sys.executable, str(CHECKOUT / "manage.py"), "run_smtpd"]
-    # The threads are as many as settings.OUTBOUND_SLOTS.
-    sender = _worker(operator, "sender", "--pool=threads", "--concurrency=20", "--queues=outbound")
+    # Two threads more than settings.OUTBOUND_SLOTS: letters between our own boxes never wait for a
+    # peer that is silent.
+    sender = _worker(operator, "sender", "--pool=threads", "--concurrency=22", "--queues=outbound")
     worker = _worker(operator, "worker", "--concurrency=2", "--queues=celery")
     commands = {"web": web, "smtp": smtp, "sender": sender, "worker": worker}
     return [

@@ -16,7 +16,7 @@ from django.db import connections
 
 from tests.factories.letters import MARTIN, PETIT, make_letter
 from tests.factories.visitors import PRACTICE_DOMAIN, browser_of
-from tests.flows.conftest import listener, make_peer, practice, trust_space  # noqa: F401
+from tests.flows.conftest import listener, make_peer, manner, practice, trust_space  # noqa: F401
 from webmail.inbound.tasks import drain_spool
 from webmail.models import Delivery, DeliveryState, InboundMessage, Message
 from webmail.outbound.tasks import drain_peer, sweep_outbox

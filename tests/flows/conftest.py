@@ -8,7 +8,7 @@ import pytest
 
 from directory.trust.whitelist import refresh_whitelist
 from mssante.demo.operators import PRACTICE
-from tests.peers.servers import ScriptedPeer, running_listener
+from tests.peers.servers import MANNERS, ScriptedPeer, running_listener
 from tests.peers.wire import Wire
 
 
@@ -65,12 +65,24 @@ def practice(trust_space, listener):
     client.close()
 
 
+@pytest.fixture(params=["data", "both"])
+def manner(request):
+    """How peers take a letter: each story is told for both. A peer with something to say to DATA
+    offers no other way.
+    """
+    return request.param
+
+
 @pytest.fixture
-def make_peer(trust_space, settings):
+def make_peer(trust_space, settings, manner):
     """Start scripted peers; the practice's domain is routed to the last one."""
     peers = []
 
     def start(*, key=PRACTICE.key, domain=PRACTICE.domain, context=None, **script):
+        fitting = (
+            "pipelined" if manner == "both" and "DATA" in script.get("replies", {}) else manner
+        )
+        script.setdefault("offers", MANNERS[fitting])
         peer = ScriptedPeer(context or peer_context(trust_space, key, server=True), **script)
         settings.MAIL_ROUTES = {**settings.MAIL_ROUTES, domain: ("127.0.0.1", peer.port)}
         peers.append(peer)

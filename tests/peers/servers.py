@@ -46,6 +46,16 @@ def _hang_up(connection):
     connection.close()
 
 
+PLAIN = ("STARTTLS", "SIZE 36700160", "8BITMIME")
+# What a peer may offer beside; how a letter comes to it differs, what becomes of it does not.
+MANNERS = {
+    "data": PLAIN,
+    "pipelined": (*PLAIN, "PIPELINING"),
+    "chunked": (*PLAIN, "CHUNKING"),
+    "both": (*PLAIN, "PIPELINING", "CHUNKING"),
+}
+
+
 class ScriptedPeer:
     """A peer's SMTP server that answers as told and remembers all it was given.
 
@@ -56,7 +66,7 @@ class ScriptedPeer:
     the last BDAT; ``chunk`` the others.
     """
 
-    def __init__(self, context, *, replies=None, offers=("STARTTLS", "SIZE 36700160", "8BITMIME")):
+    def __init__(self, context, *, replies=None, offers=PLAIN):
         self.context = context
         self.replies = {key: list(value) for key, value in (replies or {}).items()}
         self.offers = offers

@@ -6,7 +6,6 @@ only while the claim lasts. It knows rows and outcomes; the conversation is ``sm
 """
 
 import logging
-import threading
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,35 +17,41 @@ from django.utils import timezone
 from webmail import tracking
 from webmail.leases import kept_lease
 from webmail.mailbox.reading import iter_source
-from webmail.models import Delivery, DeliveryState
-from webmail.outbound.claims import Claim, claim_letters, due_for, has_slot, waiting_for
-from webmail.outbound.codes import reason_of
+from webmail.models import PeerState
+from webmail.outbound.claims import (
+    Claim,
+    claim_letters,
+    claimed_with,
+    due_for,
+    note_answering,
+    place_for,
+    waiting_for,
+)
+from webmail.outbound.closing import closing
 from webmail.outbound.envelopes import envelope_name, envelope_sender, reports_wanted
+from webmail.outbound.letters import Letter
 from webmail.outbound.lines import borrowed_line
 from webmail.outbound.local import deliver_locally
-from webmail.outbound.outcomes import fail_for_good, try_again
+from webmail.outbound.outcomes import write_broken, write_reply
 from webmail.outbound.peers import PeerLine
 from webmail.outbound.plan import wait_after
-from webmail.outbound.replies import PeerReply, TransportError
+from webmail.outbound.replies import OUR_OWN, PeerReply, TransportError
 from webmail.outbound.routing import is_ours
-from webmail.outbound.smtp import Conversation, Letter
+from webmail.outbound.smtp import Conversation
 from webmail.outbound.troubles import forget_trouble, note_trouble, trouble_of
 from webmail.tracking import Outcome, WrongTransitionError
 
 logger = logging.getLogger(__name__)
 
+# After so many letters, or so long, the other peers have their turn.
 _LETTERS_PER_RUN: Final = 200
+_SECONDS_PER_RUN: Final = 60
 _MOST_AT_ONCE: Final = 16
 _FAST_SECONDS: Final = 1.0  # For a letter. Who is slower is given fewer letters at a time.
-_OUR_OWN: Final = "internal"
 # What is out of order with us, for every peer: none of them is in trouble.
-_NOT_THE_PEER: Final = frozenset({"whitelist_stale", "certificate_status_unknown"})
-_SILENCE: Final = "timeout"
+_NOT_THE_PEER: Final = frozenset({"whitelist_stale", "certificate_status_unknown", OUR_OWN})
 # What a peer that closed a kept line meanwhile looks like; nothing was taken.
 _GONE: Final = frozenset({"connection_lost", "peer_closing", "tls"})
-
-# The process is to end: no further letter is begun.
-closing = threading.Event()
 
 
 def deliver_due(domain: str) -> bool:
@@ -61,57 +66,87 @@ def deliver_due(domain: str) -> bool:
         outcome = Outcome(reason=trouble.reason)
         tracking.postpone(waiting_for(domain), outcome, until=trouble.retry_at)
         return False
-    if not has_slot(domain, is_troubled=trouble is not None):
-        return False
-    with borrowed_line(domain) as line:
-        _drain(line)
-        if trouble is not None and line.given_up is None:
-            forget_trouble(domain)
+    with place_for(domain) as has_place:
+        if not has_place:
+            return False
+        with borrowed_line(domain) as line:
+            _drain(line)
+        _remember(line, trouble)
     return line.given_up is None and due_for(domain).exists()
+
+
+def _remember(line: PeerLine, trouble: PeerState | None) -> None:
+    """A peer that answered, or whose domain says that there is none, is in no trouble any more. Who
+    was not even asked, because nothing waited, is as before.
+    """
+    error = line.given_up
+    if trouble is not None and (
+        (error is None and line.is_answering) or (error is not None and error.permanent)
+    ):
+        forget_trouble(line.domain)
 
 
 def _drain(line: PeerLine) -> None:
     """Few letters at first and more while the peer is quick: what is claimed and not yet sent can
     be neither cancelled nor taken by another.
     """
-    count, at_once = 0, 1
+    count, at_once, began = 0, 1, time.monotonic()
     while count < _LETTERS_PER_RUN and not closing.is_set():
         claims = claim_letters(line.domain, at_once)
         if not claims:
             return
-        began = time.monotonic()
-        rows = Delivery.objects.filter(lease_token=claims[0].token)
-        with kept_lease(rows, claims[0].token):
+        since = time.monotonic()
+        with kept_lease(claimed_with(claims[0].token), claims[0].token):
             _attempt_all(claims, line)
         count += len(claims)
         if line.given_up is not None and not line.given_up.permanent:
             return
-        is_quick = time.monotonic() - began < _FAST_SECONDS * len(claims)
+        now = time.monotonic()
+        if now - began > _SECONDS_PER_RUN:
+            return
+        is_quick = now - since < _FAST_SECONDS * len(claims)
         at_once = min(at_once * 2, _MOST_AT_ONCE) if is_quick else 1
 
 
 def _attempt_all(claims: Sequence[Claim], line: PeerLine) -> None:
     for number, claim in enumerate(claims):
+        others = claims[number + 1 :]
         if closing.is_set():
-            _hand_back(claims[number:], Outcome())
+            _hand_back(claims[number:])
             return
-        _attempt(claim, line)
+        try:
+            _attempt(claim, line)
+        except BaseException:
+            # Whatever ends this run here, the letters that it did not come to need not wait until
+            # their lease ends.
+            _hand_back(others)
+            raise
         error = line.given_up
         if error is not None and not error.permanent:
-            until = _left_alone_until(line.domain, error)
+            if closing.is_set():
+                # Cut off by ourselves: it says nothing of the peer.
+                _hand_back(others)
+                return
+            until = _left_alone_until(line, error)
             outcome = Outcome(reason=error.reason, **line.facts())
-            _hand_back(claims[number + 1 :], outcome, until)
+            _hand_back(others, outcome, until)
             tracking.postpone(waiting_for(line.domain), outcome, until=until)
             return
 
 
-def _left_alone_until(domain: str, error: TransportError) -> datetime:
+def _left_alone_until(line: PeerLine, error: TransportError) -> datetime:
     if error.reason in _NOT_THE_PEER:
         return timezone.now() + wait_after(1)
-    return note_trouble(domain, error.reason)
+    note_answering(line.domain, is_answering=False)
+    if line.is_answering:
+        # It worked until a moment ago: this is its first failure in a row.
+        forget_trouble(line.domain)
+    return note_trouble(line.domain, error.reason)
 
 
-def _hand_back(claims: Sequence[Claim], outcome: Outcome, until: datetime | None = None) -> None:
+def _hand_back(
+    claims: Sequence[Claim], outcome: Outcome | None = None, until: datetime | None = None
+) -> None:
     deliveries = [delivery for claim in claims for delivery in claim.deliveries]
     if deliveries:
         token = claims[0].token
@@ -129,9 +164,12 @@ def _attempt(claim: Claim, line: PeerLine) -> None:
         else:
             _hand_over(claim, line)
     except TransportError as error:
-        if error.reason == _SILENCE:
-            line.give_up(error)
-        _write_broken(claim, error, line)
+        line.note_break(error)
+        if closing.is_set() and not error.after_dot and not error.permanent:
+            # Ended by us in the middle, not by the peer: no attempt. Rows that are past the dot all
+            # the same stay, and are written below.
+            _hand_back([claim])
+        write_broken(claim.deliveries, error, line.facts(), token=claim.token)
     except WrongTransitionError:
         logger.warning("event=lease_lost message=%s", claim.message.pk)
     except Exception as error:  # noqa: BLE001  (One of the three places that must survive anything.)
@@ -139,7 +177,8 @@ def _attempt(claim: Claim, line: PeerLine) -> None:
             "event=delivery_failed message=%s error=%s", claim.message.pk, type(error).__name__
         )
         line.close()
-        _write_broken(claim, TransportError(_OUR_OWN), line)
+        broken = TransportError(OUR_OWN)
+        write_broken(claim.deliveries, broken, line.facts(), token=claim.token)
 
 
 def _hand_over(claim: Claim, line: PeerLine) -> None:
@@ -148,13 +187,17 @@ def _hand_over(claim: Claim, line: PeerLine) -> None:
     try:
         replies = _send(claim, line, conversation)
     except TransportError as error:
-        if not is_kept or error.after_dot or error.reason not in _GONE:
+        if not is_kept or error.after_dot or error.reason not in _GONE or closing.is_set():
             raise
         # A line that stood idle may be dead without our knowing; a new one tells.
         replies = _send(claim, line, line.conversation())
+    if not line.is_answering:
+        note_answering(line.domain, is_answering=True)
+    line.note_answer()
     for delivery in claim.deliveries:
         try:
-            _write_reply(delivery, replies[delivery.recipient.address], claim, line)
+            reply = replies[delivery.recipient.address]
+            write_reply(delivery, reply, line.facts(), token=claim.token)
         except WrongTransitionError:
             # That one is another worker's by now; what the peer said of the others is still true.
             logger.warning("event=lease_lost delivery=%s", delivery.pk)
@@ -179,43 +222,3 @@ def _send(claim: Claim, line: PeerLine, conversation: Conversation) -> dict[str,
     except BaseException:
         line.close()
         raise
-
-
-def _write_reply(delivery: Delivery, reply: PeerReply, claim: Claim, line: PeerLine) -> None:
-    outcome = Outcome(
-        reason="" if reply.is_ok else reason_of(reply.code, reply.enhanced),
-        smtp_code=reply.code,
-        enhanced_code=reply.enhanced[:12],
-        diagnostic=reply.text,
-        **line.facts(),
-    )
-    if reply.is_ok:
-        tracking.accept(delivery, outcome, token=claim.token)
-    elif reply.is_permanent:
-        fail_for_good(delivery, outcome, claim.token)
-    else:
-        try_again(delivery, outcome, claim.token)
-
-
-def _write_broken(claim: Claim, error: TransportError, line: PeerLine) -> None:
-    """The conversation failed as a whole: the same outcome for each row that has none yet."""
-    reply = error.reply
-    outcome = Outcome(
-        reason=error.reason,
-        smtp_code=(reply.code or None) if reply else None,
-        enhanced_code=reply.enhanced[:12] if reply else "",
-        diagnostic=reply.text if reply else "",
-        **line.facts(),
-    )
-    for delivery in claim.deliveries:
-        delivery.refresh_from_db()
-        if delivery.state != DeliveryState.IN_FLIGHT or delivery.lease_token != claim.token:
-            continue
-        if error.permanent:
-            fail_for_good(delivery, outcome, claim.token)
-        else:
-            # A failure of our own may come after the dot: the row knows whether it had left.
-            is_uncertain = error.after_dot or (
-                error.reason == _OUR_OWN and delivery.dot_at is not None
-            )
-            try_again(delivery, outcome, claim.token, is_uncertain=is_uncertain)

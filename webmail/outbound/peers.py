@@ -13,9 +13,10 @@ from typing import TypedDict
 from django.conf import settings
 
 from directory.trust.certificates import CertificateError, identify_peer
-from directory.trust.tls import client_context
+from directory.trust.tls import TlsError, client_context
 from directory.trust.whitelist import is_trusted
-from webmail.outbound.replies import TransportError
+from webmail.outbound.closing import closing
+from webmail.outbound.replies import OUR_OWN, TransportError
 from webmail.outbound.routing import (
     Host,
     NoRouteError,
@@ -29,6 +30,7 @@ from webmail.outbound.smtp import Conversation, connect
 logger = logging.getLogger(__name__)
 
 _PROOF_SECONDS = 10
+_MOST_BROKEN = 3
 
 
 class PeerFacts(TypedDict):
@@ -49,7 +51,9 @@ class PeerLine:
         self._given_up: TransportError | None = None
         self._facts = PeerFacts(peer_host="", peer_dn="", tls_version="", whitelist_version=None)
         self._proved_at = 0.0
+        self._broken_in_a_row = 0
         self.idle_since = 0.0
+        self.is_answering = False  # Whether the peer has answered for a letter in this run.
 
     def facts(self) -> PeerFacts:
         """What is known of the peer so far, for the outcome."""
@@ -76,6 +80,19 @@ class PeerLine:
             raise
         return self._open
 
+    def note_answer(self) -> None:
+        """The peer answered for a letter, whatever it said."""
+        self.is_answering = True
+        self._broken_in_a_row = 0
+
+    def note_break(self, error: TransportError) -> None:
+        """A conversation broke. A peer that is silent is given up at once; one that breaks off,
+        when it does nothing else: each new line costs both sides a handshake.
+        """
+        self._broken_in_a_row += 1
+        if error.reason == "timeout" or self._broken_in_a_row >= _MOST_BROKEN:
+            self.give_up(error)
+
     def give_up(self, error: TransportError) -> None:
         """No further word with this peer in this run."""
         self.close()
@@ -89,10 +106,16 @@ class PeerLine:
     def is_open(self) -> bool:
         return self._open is not None and self._open.is_open
 
-    def close(self) -> None:
+    def close(self, *, waits: bool = True) -> None:
         if self._open is not None:
-            self._open.__exit__(None, None, None)
+            self._open.leave(waits=waits)
             self._open = None
+
+    def cut(self) -> None:
+        """From another thread: end what waits for the peer now."""
+        conversation = self._open
+        if conversation is not None:
+            conversation.cut()
 
     def _prove_again(self, conversation: Conversation) -> None:
         """A line is kept for long; a certificate or a listing may be withdrawn meanwhile."""
@@ -107,10 +130,17 @@ class PeerLine:
         try:
             version = check_list_is_fresh()
             hosts = find_hosts(self.domain)
+            context = client_context()
         except NoRouteError as error:
             raise TransportError(error.reason, permanent=error.permanent) from None
+        except TlsError as error:
+            logger.error("event=own_tls_failed error=%s", type(error.__cause__).__name__)  # noqa: TRY400
+            raise TransportError(OUR_OWN) from None
         last = TransportError("unreachable")
+        tired = time.monotonic() + settings.SMTP_TIMEOUT_SECONDS
         for host in hosts:
+            if closing.is_set() or time.monotonic() > tired:
+                break
             # What was learnt of one host is not said of the next.
             self._facts = PeerFacts(
                 peer_host=f"{host.name}:{host.port}",
@@ -122,7 +152,7 @@ class PeerLine:
                 conversation = connect(
                     host.name,
                     host.port,
-                    context=client_context(),
+                    context=context,
                     ehlo_name=settings.SMTP_EHLO_NAME,
                     connect_timeout=settings.SMTP_CONNECT_SECONDS,
                     timeout=settings.SMTP_TIMEOUT_SECONDS,
@@ -137,7 +167,7 @@ class PeerLine:
             except TransportError as error:
                 # QUIT before MAIL FROM: an untrusted peer learns nothing of the letter, not even
                 # its envelope.
-                conversation.__exit__(None, None, None)
+                conversation.leave()
                 last = error
                 continue
             return conversation

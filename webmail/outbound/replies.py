@@ -3,11 +3,15 @@
 Text in, values or a ``TransportError`` out; it knows no socket.
 """
 
+import io
+import time
 from dataclasses import dataclass
 
 # Unfolds into one line what a peer answered, however long, for the operator's eyes.
 _LONGEST_ANSWER = 1000
 _ENHANCED_PARTS = 3
+_LONGEST_REPLY = 64 * 1024
+OUR_OWN = "internal"  # The reason of what is out of order with us.
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +83,38 @@ def refusal(answer: PeerReply) -> PeerReply:
     if answer.is_ok:
         raise TransportError("protocol", reply=answer)
     return checked(answer)
+
+
+class ReplyReader:
+    """The peer's lines, as long as the reply they make up is bounded: in its length, and in the
+    time it takes on the whole. A time-out of the socket starts anew with every byte.
+    """
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self._file = file
+        self._left = 0
+        self._deadline = 0.0
+
+    def expect_reply(self, *, within: float) -> None:
+        """A new reply begins."""
+        self._left = _LONGEST_REPLY
+        self._deadline = time.monotonic() + within
+
+    def readline(self, limit: int) -> bytes:
+        """A line, or what there is of it when the peer hangs up. Raises ``TimeoutError``."""
+        line = b""
+        while not line.endswith(b"\n") and len(line) < limit:
+            if time.monotonic() > self._deadline:
+                raise TimeoutError("the reply takes too long")
+            # One look at the socket at most, and what it gave is taken up to the end of the line.
+            ready = self._file.peek(1)
+            if not ready:
+                break
+            end = ready.find(b"\n") + 1 or len(ready)
+            line += self._file.read(min(end, limit - len(line)))
+        self._left -= len(line)
+        # A line as long as the limit is what smtplib refuses: it then closes the connection.
+        return line if self._left >= 0 else b"x" * limit
+
+    def close(self) -> None:
+        self._file.close()

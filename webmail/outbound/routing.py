@@ -5,6 +5,7 @@ It asks the white list, the settings' routes and DNS; it opens no connection and
 """
 
 import ipaddress
+import secrets
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,6 +19,7 @@ from webmail.models import Mailbox, MailboxKind, MailboxStatus
 
 _DNS_SECONDS = 10
 _MOST_HOSTS = 10
+_chance = secrets.SystemRandom()
 
 
 class Unroutable(StrEnum):
@@ -81,8 +83,8 @@ def check_list_is_fresh() -> int:
 
 
 def find_hosts(domain: str) -> list[Host]:
-    """The hosts to try, in order (RFC 5321 §5.1): a configured route, else MX by preference, else
-    the domain's own address.
+    """The hosts to try, in order (RFC 5321 §5.1): a configured route, else MX by preference, those
+    of equal preference in any order so that they share the load, else the domain's own address.
 
     Raises ``NoRouteError``: permanent for a domain that does not exist or takes no mail (RFC 7505),
     transient when DNS is silent.
@@ -97,8 +99,10 @@ def find_hosts(domain: str) -> list[Host]:
         return [Host(domain, settings.SMTP_PORT_OUT)]
     except dns.exception.DNSException:
         raise NoRouteError("dns_unavailable", permanent=False) from None
-    records = sorted((record.preference, str(record.exchange).rstrip(".")) for record in answer)
-    names = [name for _, name in records if name]
+    records = list(answer)
+    _chance.shuffle(records)
+    records.sort(key=lambda record: record.preference)
+    names = [name for record in records if (name := str(record.exchange).rstrip("."))]
     if not names:
         raise NoRouteError("takes_no_mail", permanent=True)
     return [Host(name, settings.SMTP_PORT_OUT) for name in names[:_MOST_HOSTS]]

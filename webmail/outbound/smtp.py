@@ -5,33 +5,27 @@ The only file that imports smtplib. Nothing is ever said in clear beyond EHLO an
 nothing of a letter is said before the caller has looked at the peer's certificate.
 """
 
+import contextlib
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import BinaryIO, Self
+from collections.abc import Callable
+from typing import Final, Self
 
 from webmail.mime.esmtp import mail_options, rcpt_options
-from webmail.outbound.replies import PeerReply, TransportError, checked, parse_reply, refusal
+from webmail.outbound.letters import Letter, Progress, stuffed
+from webmail.outbound.replies import (
+    PeerReply,
+    ReplyReader,
+    TransportError,
+    checked,
+    parse_reply,
+    refusal,
+)
 
-_LONGEST_REPLY = 64 * 1024
-_ONE_WRITE = 256 * 1024  # Up to here a copy costs less than a second packet.
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One transaction: an envelope, and the message in pieces of any length (its lines end in
-    CRLF). ``pieces`` may be asked for once more when a connection proves dead.
-    """
-
-    sender: str
-    recipients: tuple[str, ...]
-    size: int
-    pieces: Callable[[], Iterable[bytes]]
-    # Which reports the peer is asked for, and what it is to call the letter in them.
-    notify: tuple[str, ...] = ()
-    envelope_id: str = ""
+_ONE_WRITE: Final = 256 * 1024  # Up to here a copy costs less than a second packet.
+_SLICE: Final = 64 * 1024  # After so much the pace is looked at.
+_GOODBYE_SECONDS: Final = 2
 
 
 class Conversation:
@@ -49,8 +43,10 @@ class Conversation:
         self._smtp = smtp
         self.certificate = certificate  # DER, the peer's leaf.
         self.tls_version = tls_version
-        self.letters = 0  # Transactions so far.
+        self.letters = 0  # Transactions so far, refused ones too.
         self._is_in_data = False
+        self._progress: Progress | None = None
+        self._patience = smtp.timeout
         self._has_pipelining = smtp.has_extn("pipelining")
         self._has_chunking = smtp.has_extn("chunking")
 
@@ -63,15 +59,31 @@ class Conversation:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        if self._is_in_data:
-            # A QUIT would be a line of the letter; only cutting the line says that the letter is
-            # not to be kept.
-            self._smtp.close()
-            return
-        try:
-            self._smtp.quit()
-        except (OSError, smtplib.SMTPException):
-            self._smtp.close()
+        self.leave()
+
+    def leave(self, *, waits: bool = True) -> None:
+        """Say goodbye, and wait a moment for the answer, or do not even wait."""
+        sock = self._smtp.sock
+        # In the middle of a letter a QUIT would be a line of it; only cutting the line says that
+        # the letter is not to be kept.
+        if sock is not None and not self._is_in_data:
+            with contextlib.suppress(OSError, smtplib.SMTPException):
+                sock.settimeout(_GOODBYE_SECONDS)
+                self._smtp.putcmd("QUIT")
+                if waits:
+                    self._smtp.getreply()
+        self._smtp.close()
+
+    def cut(self) -> None:
+        """From another thread: whoever waits here for the peer waits no more.
+
+        Once the end of a letter may be out it does nothing: the answer is worth its wait.
+        """
+        sock, progress = self._smtp.sock, self._progress
+        if sock is not None and not (progress is not None and progress.is_dot_out):
+            with contextlib.suppress(OSError):
+                # Of the socket below: TLS would forget its state, and what follows be in clear.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def send(self, letter: Letter, *, before_dot: Callable[[], None]) -> dict[str, PeerReply]:
         """Hand over one letter; an answer for every recipient.
@@ -79,9 +91,10 @@ class Conversation:
         ``before_dot`` is called when all but the end of the letter may have left. Raises
         ``TransportError`` when the conversation broke; the connection is of no use then.
         """
-        progress = _Progress(before_dot)
+        progress = self._progress = Progress(before_dot, patience=self._patience)
         try:
             refusals = self._envelope(letter)
+            self.letters += 1
             taken = [one for one in letter.recipients if one not in refusals]
             if not taken:
                 self._reset()
@@ -90,7 +103,8 @@ class Conversation:
             answer = hand_over(letter, progress)
         except (OSError, smtplib.SMTPException) as error:
             raise _broken(error, after_dot=progress.is_dot_out) from None
-        self.letters += 1
+        finally:
+            self._progress = None
         return refusals | dict.fromkeys(taken, answer)
 
     def _envelope(self, letter: Letter) -> dict[str, PeerReply]:
@@ -133,32 +147,37 @@ class Conversation:
             self._smtp.close()
             return []
 
-    def _chunks(self, letter: Letter, progress: "_Progress") -> PeerReply:
+    def _chunks(self, letter: Letter, progress: Progress) -> PeerReply:
         """The letter as it is (RFC 3030): no stuffing, no search for its end."""
         pieces = iter(letter.pieces())
         piece, following = next(pieces, b""), next(pieces, None)
         while following is not None:
-            answer = self._chunk(piece, is_last=False)
+            answer = self._chunk(piece, progress, is_last=False)
             if not answer.is_ok:
                 self._reset()
                 return answer
             piece, following = following, next(pieces, None)
-        progress.let_dot_out()
-        return self._chunk(piece, is_last=True, after_dot=True)
+        return self._chunk(piece, progress, is_last=True)
 
-    def _chunk(self, piece: bytes, *, is_last: bool, after_dot: bool = False) -> PeerReply:
+    def _chunk(self, piece: bytes, progress: Progress, *, is_last: bool) -> PeerReply:
+        """``BDAT n LAST`` ends a letter when its last byte is there: up to then it is as good as
+        before the dot.
+        """
         command = f"BDAT {len(piece)}{' LAST' if is_last else ''}\r\n".encode("ascii")
+        end: bytes | memoryview = command + piece if len(piece) <= _ONE_WRITE else b""
         self._is_in_data = True
-        if len(piece) <= _ONE_WRITE:
-            self._write(command + piece)
-        else:
+        if not end:
             self._write(command)
-            self._write(piece)
-        answer = checked(parse_reply(*self._smtp.getreply()), after_dot=after_dot)
+            self._write_slowly(memoryview(piece)[:-_SLICE], progress)
+            end = memoryview(piece)[-_SLICE:]
+        if is_last:
+            progress.let_dot_out()
+        self._write(end)
+        answer = checked(parse_reply(*self._smtp.getreply()), after_dot=progress.is_dot_out)
         self._is_in_data = False
         return answer
 
-    def _data(self, letter: Letter, progress: "_Progress") -> PeerReply:
+    def _data(self, letter: Letter, progress: Progress) -> PeerReply:
         answer = parse_reply(*self._smtp.docmd("DATA"))
         if answer.code != 354:  # noqa: PLR2004  (RFC 5321 §4.2.5: the only go-ahead.)
             refused = refusal(answer)
@@ -166,7 +185,7 @@ class Conversation:
             return refused
         self._is_in_data = True
         for piece in stuffed(letter.pieces()):
-            self._write(piece)
+            self._write_slowly(piece, progress)
         progress.let_dot_out()
         self._write(b".\r\n")
         answer = checked(parse_reply(*self._smtp.getreply()), after_dot=True)
@@ -189,22 +208,18 @@ class Conversation:
     def _answer(self) -> PeerReply:
         return checked(parse_reply(*self._smtp.getreply()))
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         if self._smtp.sock is None:
             raise smtplib.SMTPServerDisconnected("the line is closed")
         self._smtp.sock.sendall(data)
 
-
-@dataclass(slots=True)
-class _Progress:
-    """How far a letter is: once its end may be out, the peer may have it."""
-
-    before_dot: Callable[[], None]
-    is_dot_out: bool = False
-
-    def let_dot_out(self) -> None:
-        self.before_dot()
-        self.is_dot_out = True
+    def _write_slowly(self, data: bytes | memoryview, progress: Progress) -> None:
+        """A slice at a time, as long as the peer keeps pace."""
+        view = memoryview(data)
+        for start in range(0, len(view), _SLICE):
+            part = view[start : start + _SLICE]
+            self._write(part)
+            progress.note_sent(len(part))
 
 
 def connect(
@@ -239,6 +254,7 @@ def connect(
             raise TransportError("no_starttls")
         # It is there and speaks: from here on it has the longer time for each answer.
         sock.settimeout(timeout)
+        smtp.timeout = timeout
         certificate = sock.getpeercert(binary_form=True) or b""
         return Conversation(smtp, certificate=certificate, tls_version=sock.version() or "")
     except TransportError:
@@ -275,11 +291,13 @@ class _NoDelaySMTP(smtplib.SMTP):
         self._allow_address = allow_address
 
     def getreply(self) -> tuple[int, bytes]:
-        """smtplib bounds each line of a reply, not their number; here the whole is bounded."""
+        """smtplib bounds each line of a reply, not their number nor their time; here the whole is
+        bounded.
+        """
         if self.file is None and self.sock is not None:
-            self.file = _ReplyReader(self.sock.makefile("rb"))
-        if isinstance(self.file, _ReplyReader):
-            self.file.left = _LONGEST_REPLY
+            self.file = ReplyReader(self.sock.makefile("rb"))
+        if isinstance(self.file, ReplyReader):
+            self.file.expect_reply(within=self.timeout)
         return super().getreply()
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
@@ -297,36 +315,6 @@ class _NoDelaySMTP(smtplib.SMTP):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return sock
         raise last or OSError("no address")
-
-
-class _ReplyReader:
-    """The peer's lines, as long as the reply they make up stays within ``left`` bytes."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.left = _LONGEST_REPLY
-
-    def readline(self, limit: int) -> bytes:
-        line = self._file.readline(limit)
-        self.left -= len(line)
-        # A line as long as the limit is what smtplib refuses: it then closes the connection.
-        return line if self.left >= 0 else b"x" * limit
-
-    def close(self) -> None:
-        self._file.close()
-
-
-def stuffed(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """A message for DATA, up to the final dot: a second dot before each that begins a line (RFC
-    5321 §4.5.2), wherever the pieces are cut. The lines end in CRLF already: we wrote them.
-    """
-    before = b"\r\n"
-    for piece in pieces:
-        # What came last decides what a dot at the beginning is; it is not sent twice.
-        yield (before + piece).replace(b"\r\n.", b"\r\n..")[len(before) :]
-        before = (before + piece)[-2:]
-    if before != b"\r\n":
-        yield b"\r\n"
 
 
 def _broken(error: Exception, *, after_dot: bool) -> TransportError:  # noqa: PLR0911  (A table of types.)

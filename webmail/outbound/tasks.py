@@ -21,7 +21,7 @@ from webmail.outbound.overdue import (
     release_dead_leases,
     tell_of_delays,
 )
-from webmail.outbound.troubles import troubled_domains
+from webmail.outbound.troubles import forget_old_troubles, troubled_domains
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +52,7 @@ def sweep_outbox() -> None:
     expire_old()
     tell_of_delays()
     release_dead_leases()
+    forget_old_troubles()
     troubled = troubled_domains()
     due = Delivery.objects.filter(
         Q(state=DeliveryState.QUEUED) | Q(state=DeliveryState.DEFERRED),
@@ -59,5 +60,5 @@ def sweep_outbox() -> None:
     )
     for domain in due.order_by("domain").values_list("domain", flat=True).distinct():
         # Where somebody is at it already, a bell would only fill the queue of bells.
-        if has_slot(domain, is_troubled=domain in troubled):
+        if has_slot(domain, troubled):
             ring_domain(domain)

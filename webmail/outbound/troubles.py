@@ -4,8 +4,9 @@ Domains, reasons and times only; it knows no letter and opens no connection. A p
 no row, so that an ordinary delivery writes nothing here.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -39,6 +40,12 @@ def note_trouble(domain: str, reason: str) -> datetime:
 def heed_latest(latest: datetime) -> None:
     """Nobody is left alone until after ``latest``: the clock was set back, and now it is time."""
     PeerState.objects.filter(retry_at__gt=latest).update(retry_at=timezone.now())
+
+
+def forget_old_troubles() -> None:
+    """Nobody has written there since, or all that waited is too old by now."""
+    limit = timezone.now() - timedelta(hours=settings.RETRY_EXPIRY_HOURS)
+    PeerState.objects.filter(retry_at__lt=limit).delete()
 
 
 def forget_trouble(domain: str) -> None:

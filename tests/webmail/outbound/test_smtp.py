@@ -9,23 +9,17 @@ import pytest
 from hypothesis import given, strategies as st
 
 from mssante.demo.operators import HOSPITAL, PRACTICE
-from tests.peers.servers import ScriptedPeer
+from tests.peers.servers import MANNERS, PLAIN, ScriptedPeer
 from tests.pki.handshake import peer_context
+from webmail.outbound.letters import Letter, stuffed
 from webmail.outbound.replies import TransportError
-from webmail.outbound.smtp import Letter, connect, stuffed
+from webmail.outbound.smtp import connect
 
 CONTENT = b"Subject: Avis\r\n\r\n.\r\n..\r\n.fin\r\nBonjour.\r\n"
 FIRST, SECOND = "un@peer.example", "deux@peer.example"
 BIG = b"Subject: x\r\n\r\n" + (b"x" * 70 + b"\r\n") * 200_000
 
 
-PLAIN = ("STARTTLS", "SIZE 36700160", "8BITMIME")
-MANNERS = {
-    "data": PLAIN,
-    "pipelined": (*PLAIN, "PIPELINING"),
-    "chunked": (*PLAIN, "CHUNKING"),
-    "both": (*PLAIN, "PIPELINING", "CHUNKING"),
-}
 every_manner = pytest.mark.parametrize("manner", MANNERS)
 chunking = pytest.mark.parametrize("manner", ["chunked", "both"])
 
