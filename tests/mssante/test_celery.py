@@ -6,13 +6,21 @@ import resource
 import threading
 
 import pytest
-from celery.signals import worker_process_init, worker_ready, worker_shutting_down
+from celery.signals import (
+    worker_process_init,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 
 import directory.tasks
 import webmail.inbound.tasks
 import webmail.outbound.automatic
 import webmail.outbound.tasks
 from mssante import celery
+from webmail.outbound import lines
+from webmail.outbound.closing import closing
+from webmail.outbound.lines import open_up
 
 OUTBOX = (webmail.outbound.tasks, "sweep_outbox")
 AUTOMATIC = (webmail.outbound.automatic, "sweep_automatic")
@@ -45,6 +53,7 @@ def rounds(monkeypatch, settings):
 
     yield arrange
     celery._stop.set()
+    open_up()
     for thread in threading.enumerate():
         if thread.name == "sweeper":
             thread.join(10)
@@ -75,6 +84,41 @@ def test_only_json_crosses_the_broker_and_a_lost_worker_gives_its_task_back():
     assert celery.app.conf.task_serializer == "json"
     assert celery.app.conf.task_acks_late
     assert celery.app.conf.task_ignore_result
+
+
+def test_sending_has_a_queue_of_its_own():
+    """What waits for a peer must not stand before what comes in."""
+    route = celery.app.amqp.router.route
+    queues = {
+        name: route({}, name)["queue"].name
+        for name in ("webmail.drain_peer", "webmail.drain_spool")
+    }
+    assert queues == {"webmail.drain_peer": "outbound", "webmail.drain_spool": "celery"}
+    assert set(celery.app.amqp.queues) == {"celery", "outbound"}
+
+
+def test_worker_that_is_told_to_end_begins_nothing_new_and_one_that_starts_does(rounds):
+    rounds()
+    worker_shutting_down.send(sender=None)
+    assert closing.is_set()
+    assert "last call" in [one.name for one in threading.enumerate()]
+    worker_ready.send(sender=None)
+    assert not closing.is_set()
+
+
+def test_worker_that_ended_says_goodbye_on_every_line(monkeypatch):
+    ages = []
+    monkeypatch.setattr(lines, "close_idle_lines", lambda *, older_than: ages.append(older_than))
+    worker_shutdown.send(sender=None)
+    assert ages == [0]
+
+
+def test_forked_process_keeps_no_line():
+    try:
+        worker_process_init.send(sender=None)
+        assert lines._must_not_keep.is_set()
+    finally:
+        lines._must_not_keep.clear()
 
 
 def test_worker_sweeps_from_its_start_to_its_end(rounds):

@@ -5,6 +5,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 from typing import Any
 
 from webmail.inbound.server import Listener
@@ -42,7 +43,9 @@ def running_listener():
 def _hang_up(connection):
     """The other side sees the end now, whoever still holds the socket."""
     with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
+        # Of the socket below: an SSLSocket would forget its TLS, and whoever reads from it in
+        # another thread be given what is encrypted.
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
     connection.close()
 
 
@@ -61,9 +64,12 @@ class ScriptedPeer:
 
     ``replies`` maps a verb (``greeting``, ``EHLO``, ``STARTTLS``, ``MAIL``, ``RCPT``, ``DATA``,
     ``dot``, ``chunk``) to a list of answers, used in turn; the last one stays. An answer of
-    ``None`` cuts the connection; ``"silence"`` says nothing at all; ``"554 no|cut"`` answers, then
-    cuts. The verb ``content`` with ``None`` cuts in the middle of a letter. ``dot`` also answers
-    the last BDAT; ``chunk`` the others.
+    ``None`` cuts the connection; ``"silence"`` says nothing at all, ``"drip"`` never comes to an
+    end; ``"554 no|cut"`` answers, then cuts. The verb ``content`` with ``None`` cuts in the middle
+    of a letter. ``dot`` also answers the last BDAT; ``chunk`` the others.
+
+    ``letters`` holds (MAIL, RCPTs, content, is_tls) of each; with ``keeps_content`` false, the
+    content's length.
     """
 
     def __init__(self, context, *, replies=None, offers=PLAIN):
@@ -71,6 +77,7 @@ class ScriptedPeer:
         self.replies = {key: list(value) for key, value in (replies or {}).items()}
         self.offers = offers
         self.letters = []
+        self.keeps_content = True
         self.commands = []
         self.connections = 0
         self._tls_connections = []
@@ -125,6 +132,10 @@ class ScriptedPeer:
         answer, _, after = answer.partition("|")
         if answer.startswith("250"):
             then()
+        if answer == "drip":
+            while True:
+                state.connection.sendall(b"2")
+                time.sleep(0.05)
         if answer != "silence":
             state.connection.sendall(answer.encode("latin-1") + b"\r\n")
         if after == "cut":
@@ -142,7 +153,8 @@ class ScriptedPeer:
             self._tls_connections.append(state.connection)
 
     def _on_mail(self, state, command):
-        state.sender, state.recipients, state.chunks = command, [], b""
+        state.sender, state.recipients = command, []
+        state.content = _Content(is_kept=self.keeps_content)
         self._say(state, "MAIL", "250 2.1.0 ok")
 
     def _on_rcpt(self, state, command):
@@ -153,12 +165,12 @@ class ScriptedPeer:
             return
         if self._answer("content", "") is None:
             raise ConnectionError
-        lines = []
+        content = _Content(is_kept=self.keeps_content)
         while (line := state.reader.readline()) != b".\r\n":
             if not line:
                 raise ConnectionError
-            lines.append(line)
-        self._take(state, b"".join(lines))
+            content.add(line)
+        self._take(state, content)
 
     def _on_bdat(self, state, command):
         size, is_last = int(command.split(" ")[1]), command.upper().endswith(" LAST")
@@ -167,22 +179,37 @@ class ScriptedPeer:
         chunk = state.reader.read(size)
         if len(chunk) < size:
             raise ConnectionError
-        state.chunks += chunk
+        state.content.add(chunk)
         if is_last:
-            self._take(state, state.chunks)
-            state.chunks = b""
-        elif not self._say(state, "chunk", "250 2.0.0 more").startswith("250"):
-            state.chunks = b""
+            self._take(state, state.content)
+        else:
+            self._say(state, "chunk", "250 2.0.0 more")
 
     def _take(self, state, content):
-        self.letters.append((state.sender, state.recipients, content, state.is_tls))
+        self.letters.append((state.sender, state.recipients, content.value(), state.is_tls))
         self._say(state, "dot", "250 2.0.0 taken")
 
     def _on_quit(self, state, _command):
-        state.connection.sendall(b"221 bye\r\n")
+        self._say(state, "QUIT", "221 bye")
 
     def _on_other(self, state, _command):
         state.connection.sendall(b"250 ok\r\n")
+
+
+class _Content:
+    """A letter as it comes, or how long it is."""
+
+    def __init__(self, *, is_kept):
+        self._pieces: list[bytes] | None = [] if is_kept else None
+        self._size = 0
+
+    def add(self, piece):
+        self._size += len(piece)
+        if self._pieces is not None:
+            self._pieces.append(piece)
+
+    def value(self):
+        return self._size if self._pieces is None else b"".join(self._pieces)
 
 
 class _Talk:
@@ -191,7 +218,7 @@ class _Talk:
     def __init__(self, connection, ends):
         self.connection, self._ends, self.is_tls = connection, ends, False
         self.reader = ends.enter_context(connection.makefile("rb"))
-        self.sender, self.recipients, self.chunks = "", [], b""
+        self.sender, self.recipients, self.content = "", [], None
 
     def secure(self, context):
         self.connection = context.wrap_socket(self.connection, server_side=True)

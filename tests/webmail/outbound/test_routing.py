@@ -59,6 +59,23 @@ def test_hosts_come_in_the_order_of_their_preference(mx):
     assert find_hosts(DOMAIN) == [Host(f"mx{n}.labo.example", 25) for n in (1, 2, 3)]
 
 
+def test_hosts_of_equal_preference_are_tried_in_any_order(mx):
+    """RFC 5321 §5.1: so that they share the load."""
+    mx([(10, f"mx{n}.labo.example.") for n in range(6)])
+    orders = {tuple(host.name for host in find_hosts(DOMAIN)) for _ in range(40)}
+    assert len(orders) > 1
+    assert {frozenset(order) for order in orders} == {
+        frozenset(f"mx{n}.labo.example" for n in range(6))
+    }
+
+
+def test_chance_never_puts_a_host_before_a_preferred_one(mx):
+    mx([(n // 3, f"mx{n}.labo.example.") for n in range(9)])
+    for _ in range(40):
+        names = [host.name for host in find_hosts(DOMAIN)]
+        assert [int(name[2]) // 3 for name in names] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
 def test_long_list_of_hosts_is_cut(mx):
     mx([(n, f"mx{n}.labo.example.") for n in range(50)])
     assert len(find_hosts(DOMAIN)) == 10

@@ -4,14 +4,14 @@ clear, and only a 250 after the dot is a yes.
 
 import dataclasses
 import itertools
+import tracemalloc
 
 import pytest
-from hypothesis import given, strategies as st
 
 from mssante.demo.operators import HOSPITAL, PRACTICE
 from tests.peers.servers import MANNERS, PLAIN, ScriptedPeer
 from tests.pki.handshake import peer_context
-from webmail.outbound.letters import Letter, stuffed
+from webmail.outbound.letters import Letter
 from webmail.outbound.replies import TransportError
 from webmail.outbound.smtp import connect
 
@@ -264,17 +264,14 @@ def test_reply_without_end_is_refused(start, reach, manner):
 
 
 @pytest.mark.parametrize(
-    ("verb", "answer"),
+    ("manner", "verb", "answer"),
     [
-        ("MAIL", "354 go"),
-        ("RCPT", "354 go"),
-        ("DATA", "250 2.0.0 taken"),
-        ("DATA", "221 bye"),
-        ("dot", "354 go"),
+        *itertools.product(MANNERS, ["MAIL", "RCPT", "dot"], ["354 go"]),
+        *itertools.product(["data", "pipelined"], ["DATA"], ["250 2.0.0 taken", "221 bye"]),
     ],
 )
-def test_answer_out_of_place_is_never_a_yes(start, reach, verb, answer):
-    peer = start(replies={verb: [answer]})
+def test_answer_out_of_place_is_never_a_yes(start, reach, manner, verb, answer):
+    peer = start(manner, replies={verb: [answer]})
     error = broken(reach(peer))
     assert error.reason == "protocol"
     assert error.after_dot == (verb == "dot")
@@ -405,20 +402,141 @@ def test_letters_of_one_line_are_counted(start, reach):
         assert conversation.letters == expected
 
 
-@given(
-    st.lists(st.sampled_from([b".", b"\r\n", b"a", b"..", b"\r\n.", b"\r\n.\r\n"]), max_size=12),
-    st.data(),
+THREE = (FIRST, SECOND, "trois@peer.example")
+REFUSALS = {
+    "mail refused": ({"MAIL": ["550 5.7.1 no"]}, [550, 550, 550]),
+    "mail refused, recipients taken all the same": ({"MAIL": ["451 later"]}, [451, 451, 451]),
+    "mail refused, recipients out of sequence": (
+        {"MAIL": ["550 5.7.1 no"], "RCPT": ["503 5.5.1 MAIL first"]},
+        [550, 550, 550],
+    ),
+    "mail refused and cut": ({"MAIL": ["550 5.7.1 no|cut"]}, [550, 550, 550]),
+    "mail refused, then closing": (
+        {"MAIL": ["550 5.7.1 no"], "RCPT": ["421 4.3.2 closing|cut"]},
+        [550, 550, 550],
+    ),
+    "mail refused, then nonsense": ({"MAIL": ["550 no"], "RCPT": ["what?"]}, [550, 550, 550]),
+    "first refused": ({"RCPT": ["550 no", "250 ok"]}, [550, 250, 250]),
+    "middle refused": ({"RCPT": ["250 ok", "452 full", "250 ok"]}, [250, 452, 250]),
+    "last refused": ({"RCPT": ["250 ok", "250 ok", "553 no"]}, [250, 250, 553]),
+    "all refused": ({"RCPT": ["550 no", "551 no", "450 no"]}, [550, 551, 450]),
+    "all refused and cut": ({"RCPT": ["550 no", "551 no", "450 no|cut"]}, [550, 551, 450]),
+    "letter refused": ({"RCPT": ["550 no", "250 ok"], "dot": ["554 no"]}, [550, 554, 554]),
+    "letter put off": ({"RCPT": ["250 ok"], "dot": ["452 no room"]}, [452, 452, 452]),
+}
+
+
+@every_manner
+@pytest.mark.parametrize("mix", REFUSALS)
+def test_every_mix_of_refusals_gives_each_recipient_its_own(start, reach, manner, mix):
+    replies, codes = REFUSALS[mix]
+    peer = start(manner, replies=replies)
+    answers = hand_over(reach(peer), letter(*THREE))
+    assert [answers[one].code for one in THREE] == codes
+    taken = [f"RCPT TO:<{one}>" for one, code in zip(THREE, codes, strict=True) if code == 250]
+    if "dot" not in replies:
+        assert [recipients for _, recipients, _, _ in peer.letters] == ([taken] if taken else [])
+
+
+@every_manner
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [("421 4.3.2 closing|cut", "peer_closing"), ("what?", "protocol"), (None, "connection_lost")],
 )
-def test_stuffing_is_the_same_wherever_the_pieces_are_cut(parts, data):
-    content = b"".join(parts)
-    cuts = data.draw(st.lists(st.integers(0, len(content)), max_size=6).map(sorted))
-    edges = [0, *cuts, len(content)]
-    pieces = [content[a:b] for a, b in itertools.pairwise(edges)]
-    wire = b"".join(stuffed(pieces))
-    assert wire == b"".join(stuffed([content]))
-    lines = wire.split(b"\r\n")
-    assert b"\r\n".join(one[1:] if one.startswith(b".") else one for one in lines) in {
-        content,
-        content + b"\r\n",
-    }
-    assert not any(one == b"." for one in lines)
+def test_envelope_that_breaks_in_the_middle_is_no_answer_for_anybody(
+    start, reach, manner, answer, reason
+):
+    peer = start(manner, replies={"RCPT": ["250 ok", answer, "250 ok"]})
+    error = broken(reach(peer), letter(*THREE), before_dot=never)
+    assert (error.reason, error.after_dot) == (reason, False)
+    assert peer.letters == []
+
+
+@chunking
+def test_line_serves_on_when_all_were_refused_in_one_packet(start, reach, manner):
+    """The answers that nobody waited for would be taken for those to the next letter."""
+    script = {"MAIL": ["550 no", "250 ok"], "RCPT": ["503 first", "503 first", "250 ok"]}
+    conversation = reach(start(manner, replies=script))
+    assert {one.code for one in hand_over(conversation, letter(FIRST, SECOND)).values()} == {550}
+    if manner == "chunked":
+        conversation.send(letter(*THREE[:2]), before_dot=lambda: None)
+    assert hand_over(conversation)[FIRST].code == 250
+
+
+@chunking
+def test_cut_before_the_end_of_the_last_chunk_is_no_doubt(start, reach, manner):
+    """All that came before is as good as nothing without it."""
+    one_chunk = letter(content=BIG[:900_000])
+    peer = start(manner, replies={"content": [None]})
+    conversation = reach(peer)
+    noted: list[int] = []
+    error = broken(conversation, one_chunk, before_dot=lambda: noted.append(len(peer.letters)))
+    assert error.reason == "connection_lost"
+    assert error.after_dot == bool(noted)
+    assert peer.letters == []
+
+
+@chunking
+def test_caller_who_forbids_the_end_of_a_chunk_is_obeyed(start, reach, manner):
+    peer = start(manner)
+    conversation = reach(peer)
+    with pytest.raises(AssertionError, match="must not leave"):
+        hand_over(conversation, letter(content=BIG), before_dot=never)
+    conversation.leave()
+    assert peer.letters == []
+    assert not any(one.startswith("QUIT") for one in peer.commands)
+
+
+@every_manner
+def test_reply_by_drops_is_a_time_out(start, reach, manner):
+    """Each drop comes in time; the whole does not."""
+    peer = start(manner, replies={"MAIL": ["drip"]})
+    error = broken(reach(peer, timeout=0.4), before_dot=never)
+    assert (error.reason, error.after_dot) == ("timeout", False)
+
+
+@every_manner
+def test_letter_taken_by_drops_is_a_time_out_and_no_doubt(start, reach, manner, monkeypatch):
+    monkeypatch.setattr("webmail.outbound.letters._SLOWEST", 10**12)
+    conversation = reach(start(manner))
+    conversation._patience = 0
+    error = broken(conversation, letter(content=BIG), before_dot=never)
+    assert (error.reason, error.after_dot) == ("timeout", False)
+
+
+@every_manner
+def test_goodbye_is_not_waited_for_when_nobody_asks(start, reach, manner):
+    peer = start(manner, replies={"QUIT": ["silence"]})
+    conversation = reach(peer)
+    hand_over(conversation)
+    conversation.leave(waits=False)
+    assert not conversation.is_open
+
+
+@every_manner
+def test_who_is_silent_at_the_goodbye_holds_up_nobody_for_long(start, reach, manner, monkeypatch):
+    monkeypatch.setattr("webmail.outbound.smtp._GOODBYE_SECONDS", 0.05)
+    peer = start(manner, replies={"QUIT": ["silence"]})
+    conversation = reach(peer, timeout=3600)
+    hand_over(conversation)
+    conversation.leave()
+    assert not conversation.is_open
+
+
+@every_manner
+def test_letter_of_any_size_is_sent_in_constant_memory(start, reach, manner):
+    line = b"." + b"x" * 70 + b"\r\n"
+    piece = line * (1024 * 1024 // len(line))
+    big = Letter("nous@ch.example", (FIRST,), 35 * len(piece), lambda: (piece for _ in range(35)))
+    peer = start(manner)
+    peer.keeps_content = False
+    conversation = reach(peer, timeout=30)
+    tracemalloc.start()
+    try:
+        assert hand_over(conversation, big)[FIRST].is_ok
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    dots = 35 * len(piece) // len(line) if "DATA" in peer.commands else 0
+    assert peer.letters[0][2] == big.size + dots
+    assert peak < 12 * 1024 * 1024
