@@ -330,8 +330,7 @@ def _move(
     conditions = {key: fields.pop(key) for key in [key for key in fields if "__" in key]}
     if token is not None:
         conditions["lease_token"] = token
-    if to is not S.IN_FLIGHT:
-        fields |= {"lease_token": "", "lease_until": None}
+    fields |= {"lease_token": "", "lease_until": None}
     if outcome is not None:
         fields |= _columns(outcome)
     now = timezone.now()

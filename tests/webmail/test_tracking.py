@@ -274,3 +274,19 @@ def test_what_is_known_of_the_peer_outlives_an_outcome_that_says_nothing_of_it(m
         250,
     )
     assert delivery.delivered_at is not None
+
+
+def test_what_was_claimed_and_never_begun_is_handed_back_as_no_attempt(martin_box):
+    untried, begun, other = (make_delivery(martin_box) for _ in range(3))
+    for one in (untried, begun):
+        claim(one, token=TOKEN, until=far(1))
+    claim(other, token=OTHER, until=far(1))
+    tracking.note_final_dot(begun, token=TOKEN)
+    tracking.hand_back(
+        [untried, begun, other], Outcome(reason="timeout"), token=TOKEN, next_attempt_at=far(5)
+    )
+    for one in (untried, begun, other):
+        one.refresh_from_db()
+    assert (untried.state, untried.attempts, untried.reason) == ("queued", 0, "timeout")
+    assert (begun.state, begun.attempts) == ("in_flight", 1)
+    assert (other.state, other.lease_token) == ("in_flight", OTHER)
