@@ -19,22 +19,9 @@ from accounts.audit.events import Event
 from accounts.audit.record import Entry, record_event, record_events
 from accounts.models import User
 from webmail.models import Delivery, DeliveryState, Mailbox
+from webmail.models.deliveries import TRANSITIONS
 
 S = DeliveryState
-
-# From which states a delivery may come into each state.
-TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
-    S.QUEUED: frozenset({S.IN_FLIGHT}),
-    S.IN_FLIGHT: frozenset({S.QUEUED, S.DEFERRED}),
-    S.DEFERRED: frozenset({S.IN_FLIGHT}),
-    S.ACCEPTED: frozenset({S.IN_FLIGHT}),
-    S.DELIVERED: frozenset({S.ACCEPTED}),
-    S.READ: frozenset({S.ACCEPTED, S.DELIVERED}),
-    S.TAKEN_IN_CHARGE: frozenset({S.ACCEPTED, S.DELIVERED, S.READ}),
-    S.FAILED: frozenset({S.QUEUED, S.IN_FLIGHT, S.DEFERRED, S.ACCEPTED, S.DELIVERED}),
-    S.CANCELLED: frozenset({S.QUEUED, S.DEFERRED}),
-}
-FINAL = frozenset({S.FAILED, S.CANCELLED, S.TAKEN_IN_CHARGE})
 
 _EVENTS = {
     S.QUEUED: Event.DELIVERY_QUEUED,

@@ -113,7 +113,9 @@ def test_worker_that_ended_says_goodbye_on_every_line(monkeypatch):
     assert ages == [0]
 
 
-def test_forked_process_keeps_no_line():
+def test_forked_process_keeps_no_line(monkeypatch):
+    # The bound of memory is for a worker's child, not for the process of the tests.
+    monkeypatch.setattr(resource, "setrlimit", lambda *_args: None)
     try:
         worker_process_init.send(sender=None)
         assert lines._must_not_keep.is_set()
@@ -152,7 +154,10 @@ def test_what_a_process_may_hold_is_bounded(monkeypatch, settings):
     bounds = []
     settings.WORKER_MEMORY_BYTES = 7
     monkeypatch.setattr(resource, "setrlimit", lambda *args: bounds.append(args))
-    worker_process_init.send(sender=None)
+    try:
+        worker_process_init.send(sender=None)
+    finally:
+        lines._must_not_keep.clear()
     assert bounds == [(resource.RLIMIT_DATA, (7, 7))]
 
 

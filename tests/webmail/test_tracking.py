@@ -17,8 +17,9 @@ from accounts.audit.models import AuditEvent
 from tests.factories.outbox import claim, make_delivery
 from webmail import tracking
 from webmail.models import Delivery, Mailbox
+from webmail.models.deliveries import FINAL, TRANSITIONS
 from webmail.outbound.bounce import mark_delay_told
-from webmail.tracking import FINAL, TRANSITIONS, Outcome, WrongTransitionError
+from webmail.tracking import Outcome, WrongTransitionError
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 

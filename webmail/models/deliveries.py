@@ -22,6 +22,31 @@ class DeliveryState(models.TextChoices):
     CANCELLED = "cancelled", _("cancelled")
 
 
+_S = DeliveryState
+
+# From which states a delivery may come into each state.
+TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
+    _S.QUEUED: frozenset({_S.IN_FLIGHT}),
+    _S.IN_FLIGHT: frozenset({_S.QUEUED, _S.DEFERRED}),
+    _S.DEFERRED: frozenset({_S.IN_FLIGHT}),
+    _S.ACCEPTED: frozenset({_S.IN_FLIGHT}),
+    _S.DELIVERED: frozenset({_S.ACCEPTED}),
+    _S.READ: frozenset({_S.ACCEPTED, _S.DELIVERED}),
+    _S.TAKEN_IN_CHARGE: frozenset({_S.ACCEPTED, _S.DELIVERED, _S.READ}),
+    _S.FAILED: frozenset(
+        {
+            _S.QUEUED,
+            _S.IN_FLIGHT,
+            _S.DEFERRED,
+            _S.ACCEPTED,
+            _S.DELIVERED,
+        }
+    ),
+    _S.CANCELLED: frozenset({_S.QUEUED, _S.DEFERRED}),
+}
+FINAL = frozenset({_S.FAILED, _S.CANCELLED, _S.TAKEN_IN_CHARGE})
+
+
 class Delivery(models.Model):
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="deliveries")
     recipient = models.OneToOneField(Recipient, on_delete=models.CASCADE, related_name="delivery")
