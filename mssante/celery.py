@@ -24,8 +24,11 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
 
+from mssante.bell import use_whole_bells
+
 logger = logging.getLogger(__name__)
 
+use_whole_bells()
 app = Celery("mssante")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["webmail.outbound", "webmail.inbound", "directory"])

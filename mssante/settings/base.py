@@ -259,6 +259,8 @@ CELERY_TASK_TIME_LIMIT = 900
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# A process that is ended in mid-task may keep its place for ever, and the worker would wait for it.
+CELERY_WORKER_POOL_PUTLOCKS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = TIME_ZONE
 
