@@ -11,12 +11,12 @@ from kombu.transport import TRANSPORT_ALIASES, filesystem
 from kombu.utils.json import dumps
 
 
-class Channel(filesystem.Channel):  # type: ignore[misc]
+class Channel(filesystem.Channel):
     """kombu writes a message under the name it is looked for; a worker that reads it too soon gets
     nothing, and ends.
     """
 
-    def _put(self, queue: str, payload: Any, **_kwargs: Any) -> None:
+    def _put(self, queue: str, payload: Any, **_kwargs: Any) -> None:  # type: ignore[override]
         """Raises ``OSError`` when it cannot be written; the bell is lost then, which the sweep
         makes good.
         """

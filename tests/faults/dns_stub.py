@@ -5,7 +5,10 @@ import socket
 import threading
 
 import dns.message
+import dns.name
 import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
 import dns.rrset
 
 
@@ -49,7 +52,7 @@ class StubDNS:
             rrset = answer.find_rrset(
                 answer.answer,
                 dns.name.from_text(name),
-                1,
+                dns.rdataclass.IN,
                 dns.rdatatype.from_text(kind),
                 create=True,
             )

@@ -17,14 +17,13 @@ class PoisonConfig(AppConfig):
 
     def ready(self):
         from webmail.inbound import pipeline, tasks
-
-        healthy = pipeline.parse_message
+        from webmail.mime.parse import parse_message
 
         def parse(raw):
             take_poison(raw)
-            return healthy(raw)
+            return parse_message(raw)
 
-        pipeline.parse_message = parse
+        pipeline.__dict__["parse_message"] = parse
         # What a site waits for a minute, a test waits for a second.
         pipeline._RETRY_SECONDS = tasks._RING_AGAIN_SECONDS = 1
 

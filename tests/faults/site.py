@@ -46,7 +46,7 @@ class Site:
             "broker": broker,
             "smtp_port": self.smtp_port,
             "routes": {domain: ["127.0.0.1", port] for domain, port in dict(routes).items()},
-            "values": dict(values),
+            "values": {"RETRY_PLAN_MINUTES": [0.05], **dict(values)},
         }
         path = folder / "facts.json"
         path.write_text(json.dumps(facts), encoding="utf-8")

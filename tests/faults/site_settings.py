@@ -63,6 +63,5 @@ SMTP_LISTEN_PORT = _facts["smtp_port"]
 # What a site waits for minutes, a test waits for seconds.
 LEASE_SECONDS = 6
 SWEEP_SECONDS = 1
-RETRY_PLAN_MINUTES = [0.05]
 SPOOL_LEAST_FREE_BYTES = 0
 globals().update(_facts["values"])

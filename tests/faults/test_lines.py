@@ -89,7 +89,7 @@ def test_peer_that_hangs_with_much_to_do_holds_up_nobody(
     for _ in range(100):
         make_delivery(martin_box, address="a@lent.mssante.example")
     letters = [send(martin_box, dr_martin, to=ROY) for _ in range(5)]
-    rung = []
+    rung: list[str] = []
     monkeypatch.setattr(tasks, "ring_domain", rung.append)
     stuck = threading.Thread(target=_drain, args=("lent.mssante.example",))
     stuck.start()
