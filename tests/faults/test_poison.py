@@ -4,6 +4,7 @@ and the letters around them arrive.
 
 import pytest
 
+from tests.check.services import private_redis
 from tests.faults import poison
 from tests.faults.driver import Driver
 from tests.faults.site import running_site, wait_for
@@ -15,13 +16,20 @@ LIMIT = 3
 
 @pytest.fixture
 def site(tmp_path, toy_space):
+    """With Redis, as in production: there each process of the pool has a pipe of its own, and one
+    that is ended takes nothing with it. On the file bell they share one.
+    """
     values = {
-        "SPOOL_TASK_SECONDS": 3,
+        "SPOOL_TASK_SECONDS": 6,
         "LEASE_SECONDS": 2,
-        "WORKER_MEMORY_BYTES": 700_000_000,
+        "WORKER_MEMORY_BYTES": 400_000_000,
         "SPOOL_POISON_LIMIT": LIMIT,
     }
-    with running_site(tmp_path, toy_space.root, names=("smtp", "worker"), values=values) as one:
+    options = {"names": ("smtp", "worker"), "values": values}
+    with (
+        private_redis() as redis,
+        running_site(tmp_path, toy_space.root, broker=redis.url(), **options) as one,
+    ):
         yield one
 
 
