@@ -116,7 +116,7 @@ class ScriptedPeer:
         state = _Talk(connection, ends)
         self._say(state, "greeting", "220 peer ready")
         while line := state.reader.readline():
-            command = line.decode().strip()
+            command = line.decode(errors="replace").strip()
             self.commands.append(command)
             verb = command.split(" ")[0].split(":")[0].upper()
             answer = getattr(self, f"_on_{verb.lower()}", self._on_other)
