@@ -56,10 +56,11 @@ class PrivateRedis:
 
 
 @contextlib.contextmanager
-def private_postgres() -> Iterator[PrivatePostgres]:
+def private_postgres(*, is_durable: bool = False) -> Iterator[PrivatePostgres]:
     """A new cluster. Raises ``MissingComponentError`` or ``ServerError``.
 
-    It writes nothing safely (fsync is off): what it holds is thrown away.
+    What it holds is thrown away, so it writes nothing safely unless it is to be ``is_durable``, for
+    whoever measures what that costs.
     """
     programs = find_postgres()
     with _private_folder("postgres-") as folder:
@@ -84,8 +85,8 @@ def private_postgres() -> Iterator[PrivatePostgres]:
             "port": port,
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": folder,
-            "fsync": "off",
-            "full_page_writes": "off",
+            "fsync": "on" if is_durable else "off",
+            "full_page_writes": "on" if is_durable else "off",
         }
         command = [str(programs / "postgres"), "-D", str(data)]
         command += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]

@@ -88,10 +88,13 @@ class Postfix:
 
 
 @contextlib.contextmanager
-def running_postfix(*, domain, host, users, certificate, key, anchors, settings=None):
+def running_postfix(
+    *, domain, host, users, certificate, key, anchors, settings=None, services="", port=None
+):
     """An instance that demands a certificate from who comes in and shows ``certificate`` both ways.
 
-    Nothing of it is left when the block ends: its processes are stopped and its folder is removed.
+    ``services`` are added to its own, as lines of master.cf. Nothing of it is left when the block
+    ends: its processes are stopped and its folder is removed.
     """
     if not POSTFIX.exists():
         raise RuntimeError("Postfix is missing: install the Debian package postfix.")
@@ -100,11 +103,11 @@ def running_postfix(*, domain, host, users, certificate, key, anchors, settings=
     # Beside pytest's folder, which Postfix's own user may not enter.
     root = Path(tempfile.mkdtemp(prefix="postfix-"))
     root.chmod(0o755)
-    instance = Postfix(root, free_port(), free_port(), domain)
+    instance = Postfix(root, port or free_port(), free_port(), domain)
     values = _configuration(instance, domain=domain, host=host)
     values |= _identity(root, certificate=certificate, key=key, anchors=anchors)
     values |= settings or {}
-    _write(instance, values, users)
+    _write(instance, values, users, services)
     # Makes the queue's folders, with the owners they need.
     subprocess.run([POSTFIX, "-c", root / "etc", "check"], capture_output=True, check=True)
     with (root / "started.log").open("wb") as output:
@@ -184,13 +187,13 @@ def _identity(root, *, certificate, key, anchors):
     }
 
 
-def _write(instance, values, users):
+def _write(instance, values, users, more_services):
     root = instance.root
     lines = [f"{name} = {value}\n" for name, value in values.items()]
     (root / "etc").mkdir()
     (root / "etc" / "main.cf").write_text("".join(lines), encoding="utf-8")
     services = SERVICES.format(smtpd=instance.port, inject=instance.inject)
-    (root / "etc" / "master.cf").write_text(services, encoding="utf-8")
+    (root / "etc" / "master.cf").write_text(services + more_services, encoding="utf-8")
     boxes = [f"{user}@{instance.domain} {user}/\n" for user in users]
     (root / "users").write_text("".join(boxes), encoding="utf-8")
     for name, owner in (("queue", "root"), ("data", "postfix"), ("mail", "postfix")):
