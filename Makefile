@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 CATALOGUES := $(wildcard mssante/locale/*/LC_MESSAGES/*.po)
 
 .SILENT:
-.PHONY: run reset manage lint test messages
+.PHONY: run reset manage lint test bench messages
 
 run: $(VENV)/.run
 	exec $(BIN)/python -m mssante.demo run --with-parent --port-base $(PORT_BASE)
@@ -29,6 +29,12 @@ test:
 	sh tests/check/system.sh
 	$(MAKE) --no-print-directory $(VENV)/.test
 	$(BIN)/python -m tests.check all
+
+# Ratios to peers, half an hour of them. ARGS="receive sender" for some, ARGS=--quick to see that it works. Runs as root.
+bench:
+	sh tests/check/system.sh
+	$(MAKE) --no-print-directory $(VENV)/.test
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 # Takes new sentences into the French catalogue.
 messages: $(VENV)/.test

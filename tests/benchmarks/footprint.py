@@ -17,7 +17,7 @@ _MOST_GROWTH = 10.0  # Percent.
 _LETTERS = 2000
 _LARGE = 35_000_000
 _MOST_FOR_LARGE = 64.0
-_SECONDS = 900
+_SECONDS = 120  # Without a letter: then it is lost.
 _SETTLE_SECONDS = 5
 _ROADS = {"sent": HOSPITAL, "received": PRACTICE}
 
@@ -74,9 +74,7 @@ def _weight(house: House, sender: Program, receiver: Program, scale: Scale) -> I
 
 
 def _weights(house: House, operator: Operator) -> dict[str, float]:
-    return {
-        kind: processes.pss_mb(house.pids(operator, kind)) for kind in house.kinds(operator)
-    }
+    return {kind: processes.pss_mb(house.pids(operator, kind)) for kind in house.kinds(operator)}
 
 
 def _send(sender: Program, receiver: Program, *, count: int, size: int) -> None:

@@ -13,7 +13,7 @@ from tests.benchmarks.programs import BrokenError, Program
 from tests.peers.postfix import Postfix
 
 _LETTERS = 600
-_SECONDS = 600
+_SECONDS = 300
 _PER_HANDSHAKE = 50
 
 

@@ -7,7 +7,7 @@ mail.
 
 import contextlib
 import json
-import random
+import secrets
 import shutil
 import subprocess
 import sys
@@ -57,6 +57,10 @@ class House:
 
     def workers(self, operator: Operator) -> list[str]:
         return [kind for kind in self.kinds(operator) if kind not in {WEB, LISTENER}]
+
+    def running(self, operator: Operator) -> list[str]:
+        names = (name.partition(" ") for name in self.children)
+        return [kind for key, _, kind in names if key == operator.key]
 
     def start(self, operator: Operator, *kinds: str, **variables: str) -> None:
         """Start processes and wait until each answers. Raises ``BrokenError``."""
@@ -126,6 +130,9 @@ def running_house(
                 _prepare_again(house, operator)
         try:
             yield house
+        except BrokenError as error:
+            dead = [child.name for child in house.children.values() if not child.is_alive()]
+            raise BrokenError(f"{error}; dead: {', '.join(dead) or 'nobody'}") from None
         finally:
             stop_all(list(house.children.values()))
     except DemoError as error:
@@ -159,7 +166,7 @@ def _prepare_again(house: House, operator: Operator) -> None:
 def _free_base() -> int:
     """A base whose ports are all free. Below those that the system hands out by itself."""
     for _ in range(_TRIES):
-        base = random.randrange(10_000, 31_000, 50)
+        base = 10_000 + 50 * secrets.randbelow(420)
         if _is_free(base, _offsets()):
             return base
     raise BrokenError("no free ports")

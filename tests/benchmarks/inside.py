@@ -20,6 +20,7 @@ from django.db import connections, transaction  # noqa: E402  (Django must be se
 from django.utils import timezone  # noqa: E402
 
 from accounts.models import User  # noqa: E402
+from tests.check.steps import say  # noqa: E402
 from webmail.models import (  # noqa: E402
     Delivery,
     DeliveryState,
@@ -98,18 +99,33 @@ def send_one() -> dict[str, float]:
 
 
 def await_received(count: int, seconds: float) -> dict[str, Any]:
-    """When ``count`` letters more than now lie in boxes; ``ended`` is null when they never do."""
-    first = _received().order_by("-pk").values_list("pk", flat=True).first() or 0
-    print(json.dumps("watching"), flush=True)
+    """When the first and the last of ``count`` letters more than now lie in boxes; ``ended`` is
+    null when none came for ``seconds``.
+    """
+    before = _received().order_by("-pk").values_list("pk", flat=True).first() or 0
+    new = _received().filter(pk__gt=before)
+    say(json.dumps("watching"))
+    found, first, first_found = 0, 0.0, 0
     deadline = time.monotonic() + seconds
-    while (found := _received().filter(pk__gt=first).count()) < count:
-        if time.monotonic() > deadline:
-            return {"ended": None, "found": found}
+    while found < count and time.monotonic() < deadline:
         time.sleep(_LOOK_SECONDS)
-    ended = time.time()
-    copies = Counter(_received().filter(pk__gt=first).values_list("rfc_message_id", flat=True))
+        now_found = new.count()
+        if now_found > found:
+            deadline = time.monotonic() + seconds
+            if not found:
+                first, first_found = time.time(), now_found
+        found = now_found
+    ended = time.time() if found >= count else None
+    copies = Counter(new.values_list("rfc_message_id", flat=True))
     twice = [identifier for identifier, number in copies.items() if number > 1]
-    return {"ended": ended, "found": found, "ids": list(copies), "twice": twice}
+    return {
+        "ended": ended,
+        "first": first,
+        "first_found": first_found,
+        "found": found,
+        "ids": list(copies),
+        "twice": twice,
+    }
 
 
 def await_settled(seconds: float) -> dict[str, Any]:
@@ -140,15 +156,13 @@ def _received() -> Any:
 
 
 def _waiting() -> Any:
-    final = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.IN_FLIGHT)
-    return Delivery.objects.filter(state__in=final)
+    waiting = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.IN_FLIGHT)
+    return Delivery.objects.filter(state__in=waiting)
 
 
 def _sender() -> tuple[Mailbox, User]:
     """The first box of a person of their own, and the person."""
-    access = (
-        MailboxAccess.objects.filter(can_send=True, mailbox__kind="PER").order_by("pk").first()
-    )
+    access = MailboxAccess.objects.filter(can_send=True, mailbox__kind="PER").order_by("pk").first()
     if access is None:
         raise LookupError("nobody may send")
     return access.mailbox, access.user
@@ -169,11 +183,11 @@ VERBS: dict[str, Callable[..., Any]] = {
 
 
 def main() -> None:
-    print("ready", flush=True)
+    say("ready")
     for line in sys.stdin:
         words = json.loads(line)
         answer = VERBS[words.pop("verb")](**words)
-        print(json.dumps(answer), flush=True)
+        say(json.dumps(answer))
 
 
 if __name__ == "__main__":

@@ -67,7 +67,5 @@ def _head(sender: str, recipient: str) -> bytes:
 def _file_of(room: int) -> bytes:
     """Exactly ``room`` bytes: lines of base64, then a blank tail that decoders pass over."""
     lines, rest = divmod(room, 78)
-    content = b"".join(
-        base64.b64encode(secrets.token_bytes(_LINE)) + b"\r\n" for _ in range(lines)
-    )
+    content = b"".join(base64.b64encode(secrets.token_bytes(_LINE)) + b"\r\n" for _ in range(lines))
     return content + b" " * rest

@@ -21,4 +21,4 @@ class OneLetterLines(AppConfig):
             conversation.__exit__(None, None, None)
             return answers
 
-        Conversation.send = send_and_quit  # type: ignore[method-assign]
+        Conversation.send = send_and_quit  # type: ignore[assignment, method-assign]

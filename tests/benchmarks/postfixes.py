@@ -3,6 +3,7 @@ that hands letters on over kept lines. It knows a configuration, a log and no be
 """
 
 import contextlib
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,8 +16,11 @@ from tests.benchmarks import processes
 from tests.benchmarks.programs import BrokenError
 from tests.peers.postfix import Postfix, running_postfix
 
+SBIN = Path("/usr/sbin")
+HOSPITAL_BOXES = [box.address(HOSPITAL) for box in boxes_of(HOSPITAL)]
 HANDSHAKE = "TLS connection established from"
 DISCARDED = "status=sent"
+HELD = HOSPITAL_BOXES[-1]
 _DISCARD = "discard unix - - n - - discard\n"
 # Kept TLS connections need the process that holds them.
 _KEEP = "tlsproxy unix - - n - 0 tlsproxy\n"
@@ -84,6 +88,8 @@ def postfix_pair(space: ToySpace) -> Iterator[tuple[Postfix, Postfix]]:
             "smtp_tls_connection_reuse": "yes",
             "transport_maps": f"inline:{{{PRACTICE.domain}=smtp:[127.0.0.1]:{receiver.port}}}",
             "smtp_tls_secure_cert_match": PRACTICE.host,
+            # What this box sends waits until it is released.
+            "smtpd_sender_restrictions": f"check_sender_access inline:{{{HELD}=HOLD}}",
         }
         with _postfix(space, HOSPITAL, services=_KEEP, settings=relay) as sender:
             yield sender, receiver
@@ -111,6 +117,15 @@ def _postfix(
         port=port,
     ) as postfix:
         yield postfix
+
+
+def release(postfix: Postfix) -> None:
+    """All that is on hold may leave now."""
+    # The queue manager is told as «postqueue -f» would: to look at all, and at what waits.
+    for program, words in (("postsuper", ("-H", "ALL")), ("postkick", ("public", "qmgr", "FAD"))):
+        subprocess.run(
+            [SBIN / program, "-c", postfix.root / "etc", *words], capture_output=True, check=True
+        )
 
 
 def pids_of(postfix: Postfix) -> list[int]:

@@ -12,7 +12,6 @@ from typing import Any
 from tests.check.services import die_with_parent
 from tests.check.steps import ROOT
 
-
 LOGS = ROOT / "var" / "bench" / "logs"
 
 

@@ -64,7 +64,10 @@ def _values(cell: Cell) -> dict[str, Any]:
 def _table(cells: Sequence[Cell]) -> list[str]:
     rows = [_HEADINGS, *(_row(cell) for cell in cells)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-    lines = ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = [
+        "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
     return [lines[0], "-" * max(len(line) for line in lines), *lines[1:]]
 
 

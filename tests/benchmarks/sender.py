@@ -15,7 +15,11 @@ from tests.benchmarks.programs import run_program, running_program
 from tests.check.services import free_port
 
 _PEER = "smtplib"
-_SIZES = {"10 kB": (10_000, 4000, 2.0), "100 kB": (100_000, 1000, None), "1 MB": (1_000_000, 200, 4.0)}
+_SIZES = {
+    "10 kB": (10_000, 4000, 2.0),
+    "100 kB": (100_000, 1000, None),
+    "1 MB": (1_000_000, 200, 4.0),
+}
 _MOST_CPU = 3.0  # Milliseconds a megabyte.
 
 
@@ -69,4 +73,3 @@ def _cpu(cell: Cell) -> Cell:
         goal=Goal("ours", "less", _MOST_CPU),
         load=cell.load,
     )
-

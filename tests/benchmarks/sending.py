@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from tests.benchmarks.letters import Template, make_template
+from tests.check.steps import say
 from webmail.outbound.smtp import Conversation, Letter, connect
 
 TIMEOUT = 120
@@ -151,7 +152,7 @@ def _quit(client: smtplib.SMTP) -> None:
 
 
 def main() -> int:
-    print(json.dumps(asdict(run(Errand(**json.loads(sys.argv[1]))))))
+    say(json.dumps(asdict(run(Errand(**json.loads(sys.argv[1]))))))
     return 0
 
 

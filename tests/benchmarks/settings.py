@@ -13,7 +13,7 @@ if _database := env_str("BENCH_DATABASE_URL", ""):
     DATABASES = {"default": database_from_url(_database)}
 if _broker := env_str("BENCH_BROKER_URL", ""):
     CELERY_BROKER_URL = _broker
-    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {}
+    CELERY_BROKER_TRANSPORT_OPTIONS = {}
 globals().update(json.loads(env_str("BENCH_VALUES", "{}")))
 if env_str("BENCH_LINES", "kept") == "one letter each":
     INSTALLED_APPS = [*INSTALLED_APPS, "tests.benchmarks.one_letter_lines.OneLetterLines"]  # noqa: F405  (From dev.)

@@ -15,6 +15,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from tests.check.steps import say
+
 PIECE = 64 * 1024
 OFFERS = ("PIPELINING", "CHUNKING", "8BITMIME", "SIZE 104857600")
 _END = b"\r\n.\r\n"
@@ -39,7 +41,7 @@ class Noted:
     size: int
 
 
-class _Gone(Exception):
+class _GoneError(Exception):
     """The peer hung up."""
 
 
@@ -119,7 +121,7 @@ class _Conversation:
         self._letters += 1
         self._size = 0
         if self._setting.is_noting:
-            print(json.dumps(asdict(noted)), flush=True)
+            say(json.dumps(asdict(noted)))
 
     def _line(self) -> bytes:
         while b"\r\n" not in self._left:
@@ -131,7 +133,7 @@ class _Conversation:
         self._flush()
         count = self._socket.recv_into(self._buffer, limit)
         if not count:
-            raise _Gone
+            raise _GoneError
         return count
 
     def _say(self, words: bytes) -> None:
@@ -150,7 +152,7 @@ def serve(setting: Setting) -> None:
     context.load_verify_locations(setting.anchors)
     context.verify_mode = ssl.CERT_REQUIRED
     with socket.create_server(("127.0.0.1", setting.port), backlog=100) as server:
-        print("ready", flush=True)
+        say("ready")
         while True:
             connection, _ = server.accept()
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -159,7 +161,7 @@ def serve(setting: Setting) -> None:
 
 
 def _hold(connection: socket.socket, setting: Setting, context: ssl.SSLContext) -> None:
-    with contextlib.suppress(OSError, _Gone), connection:
+    with contextlib.suppress(OSError, _GoneError), connection:
         _Conversation(connection, setting).hold(context)
 
 

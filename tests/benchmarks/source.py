@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 
 from tests.benchmarks.letters import Template, make_template
+from tests.check.steps import say
 
 TIMEOUT = 120
 _ONE_WRITE = 256 * 1024
@@ -207,7 +208,7 @@ def _send_all(work: _Work, ready: threading.Barrier) -> None:
 
 
 def main() -> int:
-    print(json.dumps(asdict(run(Errand(**json.loads(sys.argv[1]))))))
+    say(json.dumps(asdict(run(Errand(**json.loads(sys.argv[1]))))))
     return 0
 
 
