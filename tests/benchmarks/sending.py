@@ -18,7 +18,8 @@ from dataclasses import asdict, dataclass
 
 from tests.benchmarks.letters import Template, make_template
 from tests.check.steps import say
-from webmail.outbound.smtp import Conversation, Letter, connect
+from webmail.outbound.letters import Letter
+from webmail.outbound.smtp import Conversation, connect
 
 TIMEOUT = 120
 EHLO = "mss.source.example"

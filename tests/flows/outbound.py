@@ -36,6 +36,7 @@ def due_again(*rows):
 
 def publish(space, *domains):
     """A new white list: these domains, and the practice's certificate for each."""
-    dn = TrustedDomain.objects.filter(snapshot__is_active=True, domain=PRACTICE_DOMAIN).first().dn
+    listed = TrustedDomain.objects.filter(snapshot__is_active=True, domain=PRACTICE_DOMAIN)
+    dn = listed.values_list("dn", flat=True).first() or ""
     write_whitelist(space, [(domain, dn, "Messagerie") for domain in domains])
     refresh_whitelist()

@@ -20,7 +20,14 @@ from tests.flows.outbound import backlog, due_again, heard, now, states
 from webmail import tracking
 from webmail.inbound.tasks import drain_spool
 from webmail.models import Delivery, Mailbox, Message, MessageState, PeerState
-from webmail.outbound import delivery as delivery_module, lines, outcomes, peers, smtp
+from webmail.outbound import (
+    claims as claims_module,
+    delivery as delivery_module,
+    lines,
+    outcomes,
+    peers,
+    smtp,
+)
 from webmail.outbound.closing import closing
 from webmail.outbound.lines import close_down, close_idle_lines, open_up
 from webmail.outbound.routing import Host
@@ -48,8 +55,8 @@ def _quick(settings):
 @pytest.fixture
 def claim_sizes(monkeypatch):
     """How many letters each claim held."""
-    sizes = []
-    claim = delivery_module.claim_letters
+    sizes: list[int] = []
+    claim = claims_module.claim_letters
 
     def noted(domain, limit):
         claims = claim(domain, limit)
@@ -83,7 +90,7 @@ def test_slow_peer_is_given_one_letter_at_a_time(martin_box, make_peer, claim_si
 def test_run_ends_after_a_while_and_rings_again_so_that_others_have_their_turn(
     martin_box, make_peer, monkeypatch, limit, value
 ):
-    rung = []
+    rung: list[str] = []
     monkeypatch.setattr("webmail.outbound.tasks.ring_domain", rung.append)
     monkeypatch.setattr(delivery_module, limit, value)
     make_peer()
@@ -218,7 +225,7 @@ def test_trouble_is_not_forgotten_where_nobody_asked(martin_box, make_peer, sett
     rows = backlog(martin_box, 1)
     drain_peer(PRACTICE_DOMAIN)
     due_again(*rows)
-    tracking.cancel(now(rows[0]))
+    tracking.cancel(now(rows[0]), actor=martin_box.holder)
     drain_peer(PRACTICE_DOMAIN)
     assert PeerState.objects.get().failures == 1
 
@@ -272,7 +279,7 @@ def test_peer_that_breaks_a_line_now_and_then_goes_on(martin_box, make_peer):
 def test_sweep_does_not_ring_for_a_peer_that_is_left_alone(
     martin_box, make_peer, settings, monkeypatch
 ):
-    rung = []
+    rung: list[str] = []
     monkeypatch.setattr("webmail.outbound.tasks.ring_domain", rung.append)
     settings.SMTP_CONNECT_SECONDS = 0.3
     make_peer(replies={"greeting": ["silence"]})
@@ -475,7 +482,7 @@ def test_no_further_host_is_tried_by_a_process_that_is_to_end(
 ):
     peer = make_peer()
     hosts(1, peer.port)
-    connect = peers.connect
+    connect = smtp.connect
 
     def end_now(*args, **options):
         closing.set()

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from directory.models import TrustedDomain, WhitelistSnapshot
+from directory.trust import certificates
 from directory.trust.whitelist import refresh_whitelist
 from mssante.demo.issuance import current_time
 from mssante.demo.operators import PRACTICE
@@ -151,9 +152,13 @@ def test_silent_kept_line_is_a_time_out_and_not_a_dead_line(martin_box, make_pee
 
 
 def test_proof_is_renewed_on_a_kept_line_and_only_then(martin_box, make_peer, monkeypatch):
-    proofs = []
-    identify = peers.identify_peer
-    monkeypatch.setattr(peers, "identify_peer", lambda der: (proofs.append(der), identify(der))[1])
+    proofs: list[bytes] = []
+
+    def noted(der):
+        proofs.append(der)
+        return certificates.identify_peer(der)
+
+    monkeypatch.setattr(peers, "identify_peer", noted)
     clock = [0.0]
     monkeypatch.setattr("webmail.outbound.peers.time.monotonic", lambda: clock[0])
     peer = make_peer()

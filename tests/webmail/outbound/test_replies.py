@@ -2,6 +2,7 @@
 
 import io
 import socket
+from typing import Any
 
 import pytest
 
@@ -77,7 +78,8 @@ def test_answer_that_came_at_the_last_moment_counts(monkeypatch):
             now[0] = 5.1
             return self.getvalue()[self.tell() :]
 
-    reader = ReplyReader(Late(b"250 taken\r\n"))
+    late: Any = Late(b"250 taken\r\n")
+    reader = ReplyReader(late)
     reader.expect_reply(within=5)
     assert reader.readline(1000) == b"250 taken\r\n"
 
