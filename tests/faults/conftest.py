@@ -5,10 +5,17 @@ import time
 import pytest
 
 from mssante.demo.operators import PRACTICE
-from tests.flows.conftest import listener, make_peer, peer_context, practice, trust_space
+from tests.flows.conftest import (
+    listener,
+    make_peer,
+    manner,
+    peer_context,
+    practice,
+    trust_space,
+)
 from tests.peers.servers import ScriptedPeer
 
-__all__ = ["listener", "make_peer", "practice", "trust_space"]
+__all__ = ["listener", "make_peer", "manner", "practice", "trust_space"]
 
 
 class SlowPeer(ScriptedPeer):

@@ -121,8 +121,13 @@ def test_full_house_of_hanging_peers_leaves_half_the_places_to_the_others(
     for number in range(2):
         row = make_delivery(martin_box, address=f"a@lent{number}.mssante.example")
         claim(row, token=f"{number}" * 32, until=until)
-    PeerState.objects.create(
-        domain="lent2.mssante.example", failing_since=timezone.now(), retry_at=timezone.now()
+    PeerState.objects.bulk_create(
+        PeerState(
+            domain=f"lent{number}.mssante.example",
+            failing_since=timezone.now(),
+            retry_at=timezone.now(),
+        )
+        for number in range(3)
     )
     third = make_delivery(martin_box, address="a@lent2.mssante.example")
     drain_peer("lent2.mssante.example")

@@ -214,7 +214,7 @@ def test_refusal_is_an_answer_of_a_peer_that_works(martin_box, make_peer, settin
     make_peer(replies={"RCPT": ["451 4.3.0 later"]})
     due_again(*rows)
     drain_peer(PRACTICE_DOMAIN)
-    assert states(rows) == [("deferred", "refused", 2)]
+    assert states(rows) == [("deferred", "peer_trouble", 2)]
     assert not PeerState.objects.exists()
 
 

@@ -113,7 +113,7 @@ def test_notice_says_why_and_until_when_and_what_to_do(late):
 @pytest.mark.parametrize(
     "fields",
     [
-        {"created_at": ago(hours=3, minutes=59)},
+        {"created_at": ago(hours=3)},
         {"state": DeliveryState.IN_FLIGHT},
         {"state": DeliveryState.ACCEPTED},
         {"state": DeliveryState.FAILED},
