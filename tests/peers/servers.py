@@ -80,15 +80,17 @@ class ScriptedPeer:
         self.keeps_content = True
         self.commands = []
         self.connections = 0
-        self._tls_connections = []
+        self._open = []
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def close(self):
-        self._socket.close()
-        for connection in self._tls_connections:
+        # Who waits for the next connection is woken, and would otherwise take one more.
+        _hang_up(self._socket)
+        self._thread.join(10)
+        for connection in list(self._open):
             _hang_up(connection)
 
     def _serve(self):
@@ -98,6 +100,7 @@ class ScriptedPeer:
             except OSError:
                 return
             self.connections += 1
+            self._open.append(connection)
             threading.Thread(target=self._converse, args=(connection,), daemon=True).start()
 
     def _answer(self, verb, default):
@@ -150,7 +153,7 @@ class ScriptedPeer:
     def _on_starttls(self, state, _command):
         if self._say(state, "STARTTLS", "220 go").startswith("220"):
             state.secure(self.context)
-            self._tls_connections.append(state.connection)
+            self._open.append(state.connection)
 
     def _on_mail(self, state, command):
         state.sender, state.recipients = command, []

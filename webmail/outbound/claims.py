@@ -25,6 +25,8 @@ from webmail.outbound.troubles import troubled_domains
 _lock = threading.Lock()
 _conversations: Counter[str] = Counter()
 _answering: set[str] = set()
+# Whom there was no place for, in their order.
+_turned_away: dict[str, None] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,9 @@ def place_for(domain: str) -> Iterator[bool]:
         yield True
         return
     troubled = troubled_domains()
-    has_place = has_slot(domain, troubled)
+    claimed = _claimed_conversations()
     with _lock:
-        is_first = domain not in _conversations
-        has_place = has_place and _fits(domain, _conversations, troubled)
-        has_place = has_place and (is_first or domain in _answering)
-        if has_place:
-            _conversations[domain] += 1
+        has_place = _take_place(domain, claimed, troubled)
     try:
         yield has_place
     finally:
@@ -70,22 +68,55 @@ def place_for(domain: str) -> Iterator[bool]:
                     del _conversations[domain]
 
 
+def next_in_line() -> str | None:
+    """A peer for which there was no place before. To be asked by who gave one back."""
+    with _lock:
+        domain = next(iter(_turned_away), None)
+        if domain is not None:
+            del _turned_away[domain]
+    return domain
+
+
 def has_slot(domain: str, troubled: Collection[str]) -> bool:
     """Whether the claimed rows, of all processes, leave a place for ``domain``."""
     if is_ours(domain):
         return True
+    claimed = _claimed_conversations()
+    return not _is_served(domain, claimed, troubled) and _has_room(domain, claimed, troubled)
+
+
+def _take_place(domain: str, claimed: Mapping[str, int], troubled: Collection[str]) -> bool:
+    everywhere = (claimed, _conversations)
+    if any(_is_served(domain, busy, troubled) for busy in everywhere):
+        return False
+    if domain in _conversations and domain not in _answering:
+        return False
+    if not all(_has_room(domain, busy, troubled) for busy in everywhere):
+        _turned_away[domain] = None
+        return False
+    _turned_away.pop(domain, None)
+    _conversations[domain] += 1
+    return True
+
+
+def _claimed_conversations() -> Counter[str]:
     live = Delivery.objects.filter(state=DeliveryState.IN_FLIGHT, lease_until__gt=timezone.now())
     busy = dict(live.values_list("lease_token", "domain").distinct())
-    return _fits(domain, Counter(one for one in busy.values() if not is_ours(one)), troubled)
+    return Counter(domain for domain in busy.values() if not is_ours(domain))
 
 
-def _fits(domain: str, busy: Mapping[str, int], troubled: Collection[str]) -> bool:
-    with_peer, in_all = busy.get(domain, 0), sum(busy.values())
+def _is_served(domain: str, busy: Mapping[str, int], troubled: Collection[str]) -> bool:
+    """Whether others are at it already, as many as may be."""
+    most = 1 if domain in troubled else settings.CONNECTIONS_PER_PEER
+    return busy.get(domain, 0) >= most
+
+
+def _has_room(domain: str, busy: Mapping[str, int], troubled: Collection[str]) -> bool:
     if domain in troubled:
         with_troubled = sum(count for one, count in busy.items() if one in troubled)
-        if with_peer > 0 or with_troubled >= max(1, settings.OUTBOUND_SLOTS // 2):
+        if with_troubled >= max(1, settings.OUTBOUND_SLOTS // 2):
             return False
-    return with_peer < settings.CONNECTIONS_PER_PEER and in_all < settings.OUTBOUND_SLOTS
+    return sum(busy.values()) < settings.OUTBOUND_SLOTS
 
 
 def note_answering(domain: str, *, is_answering: bool) -> None:

@@ -23,6 +23,7 @@ from webmail.outbound.claims import (
     claim_letters,
     claimed_with,
     due_for,
+    next_in_line,
     note_answering,
     place_for,
     waiting_for,
@@ -54,9 +55,9 @@ _NOT_THE_PEER: Final = frozenset({"whitelist_stale", "certificate_status_unknown
 _GONE: Final = frozenset({"connection_lost", "peer_closing", "tls"})
 
 
-def deliver_due(domain: str) -> bool:
-    """Hand over what is due for ``domain``, over one connection as long as it holds; whether more
-    is due.
+def deliver_due(domain: str) -> list[str]:
+    """Hand over what is due for ``domain``, over one connection as long as it holds. Gives the
+    domains to be rung next: this one if more is due, and one that found no place before.
 
     Does nothing when others are at it already, when they hold all the places of sending, or when
     the peer is left alone for a while: then what is due waits as long.
@@ -65,14 +66,16 @@ def deliver_due(domain: str) -> bool:
     if trouble is not None and trouble.retry_at > timezone.now():
         outcome = Outcome(reason=trouble.reason)
         tracking.postpone(waiting_for(domain), outcome, until=trouble.retry_at)
-        return False
+        return []
     with place_for(domain) as has_place:
         if not has_place:
-            return False
+            return []
         with borrowed_line(domain) as line:
             _drain(line)
         _remember(line, trouble)
-    return line.given_up is None and due_for(domain).exists()
+    others = [other for other in [next_in_line()] if other is not None]
+    # The others had their turn by then: this one is rung last.
+    return [*others, domain] if line.given_up is None and due_for(domain).exists() else others
 
 
 def _remember(line: PeerLine, trouble: PeerState | None) -> None:

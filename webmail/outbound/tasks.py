@@ -38,9 +38,8 @@ def ring_domain(domain: str) -> None:
 
 @shared_task(name="webmail.drain_peer")
 def drain_peer(domain: str) -> None:
-    if deliver_due(domain):
-        # The others had their turn by now.
-        ring_domain(domain)
+    for following in deliver_due(domain):
+        ring_domain(following)
 
 
 def sweep_outbox() -> None:

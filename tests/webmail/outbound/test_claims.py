@@ -21,6 +21,7 @@ from webmail.outbound.claims import (
     claimed_with,
     due_for,
     has_slot,
+    next_in_line,
     note_answering,
     place_for,
     waiting_for,
@@ -36,10 +37,13 @@ OURS = "ch-valbrune.mssante.example"
 def _nobody_is_at_it(settings):
     """What a process learnt in another test is not known here."""
     settings.CONNECTIONS_PER_PEER, settings.OUTBOUND_SLOTS = 2, 4
-    claims._answering.clear()
+    forget = (claims._answering, claims._turned_away)
+    for each in forget:
+        each.clear()
     yield
     assert not claims._conversations
-    claims._answering.clear()
+    for each in forget:
+        each.clear()
 
 
 @pytest.fixture
@@ -94,6 +98,35 @@ def test_place_is_given_back_whatever_happens():
 
 def test_places_are_bounded_over_all_peers(places):
     assert [places(f"{name}.example") for name in "abcde"] == [True] * 4 + [False]
+
+
+def test_peer_without_a_place_is_next_in_line_once_in_its_order(places):
+    for name in "abcd":
+        assert places(f"{name}.example")
+    assert next_in_line() is None
+    for name in "fefe":
+        assert not places(f"{name}.example")
+    assert [next_in_line(), next_in_line(), next_in_line()] == ["f.example", "e.example", None]
+
+
+def test_peer_that_found_a_place_is_in_no_line(settings):
+    with contextlib.ExitStack() as stack:
+        for name in "abcd":
+            stack.enter_context(place_for(f"{name}.example"))
+        with place_for(LABO) as has_place:
+            assert not has_place
+    with place_for(LABO) as has_place:
+        assert has_place
+        assert next_in_line() is None
+
+
+def test_peer_others_are_at_already_is_in_no_line(places):
+    assert places(LABO)
+    assert not places(LABO)
+    note_answering(LABO, is_answering=True)
+    assert places(LABO)
+    assert not places(LABO)
+    assert next_in_line() is None
 
 
 def test_own_domain_has_always_a_place(places):
@@ -169,7 +202,7 @@ def test_threads_that_come_at_once_never_take_more_than_there_is(settings):
             end.wait(10)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(claims, "has_slot", lambda *_args: True)
+        patch.setattr(claims, "_claimed_conversations", dict)
         patch.setattr(claims, "troubled_domains", set)
         threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
         for thread in threads:
