@@ -44,7 +44,7 @@ def _bells(settings, monkeypatch):
 @pytest.fixture
 def ring(monkeypatch):
     """Bells, answered by threads in their order as a worker's pool does."""
-    rung = []
+    rung: list[str] = []
     with ThreadPoolExecutor(THREADS) as pool:
 
         def answer(domain):
