@@ -3,7 +3,8 @@ letter goes twice.
 """
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -44,7 +45,7 @@ def _bells(settings, monkeypatch):
 @pytest.fixture
 def ring(monkeypatch):
     """Bells, answered by threads in their order as a worker's pool does."""
-    rung: list[str] = []
+    rung: list[Future[Any]] = []
     with ThreadPoolExecutor(THREADS) as pool:
 
         def answer(domain):
