@@ -135,8 +135,7 @@ def _check(sent: dict[str, list[str]], arrived: dict[str, list[str]], count: int
 def _postfix(road: Road, load: Load) -> Figure:
     """To the last letter that the receiver's log calls delivered."""
     sender, receiver = road.pair
-    pids = pids_of(sender) + pids_of(receiver)
-    cpu = processes.cpu_seconds(pids)
+    before = processes.cpu_seconds([*pids_of(sender), *pids_of(receiver)])
     log = log_of(receiver)
     errand = {
         "port": sender.inject,
@@ -154,6 +153,7 @@ def _postfix(road: Road, load: Load) -> Figure:
         began = log.wait(lambda counts: counts[DISCARDED] > 0, seconds=_SECONDS)
         first = log.counts[DISCARDED]
     ended = log.wait(lambda counts: counts[DISCARDED] >= load.count, seconds=_SECONDS)
-    cpu = (processes.cpu_seconds(pids) - cpu) * 1000 / load.count
+    after = processes.cpu_seconds([*pids_of(sender), *pids_of(receiver)])
+    cpu = (after - before) * 1000 / load.count
     notes = {"handshakes": float(log.counts[HANDSHAKE]), "CPU ms/letter": cpu}
     return Figure((load.count - first) / max(ended - began, 0.001), notes)

@@ -4,7 +4,7 @@ certificate and both answering 250 only for what is on disk.
 Postfix discards what it took; while ours is measured nothing is deposited, but for one cell.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mssante.demo.operators import HOSPITAL, PRACTICE
@@ -83,13 +83,13 @@ def _cell(
 
     def peer() -> Figure:
         log = log_of(postfix)
-        figure = _round(house, postfix.port, load, pids_of(postfix))
+        figure = _round(house, postfix.port, load, lambda: pids_of(postfix))
         log.wait(lambda counts: counts[DISCARDED] >= load.letters)
         return figure
 
     def ours() -> Figure:
         with house.inside(HOSPITAL) as inside:
-            figure = _round(house, port, load, house.pids(HOSPITAL, LISTENER))
+            figure = _round(house, port, load, lambda: house.pids(HOSPITAL, LISTENER))
             rows = inside.ask("count_spooled", seconds=figure.notes["seconds"] + 1)["spooled"]
         if rows < load.letters:
             raise BrokenError(f"{load.letters} letters were taken, {rows} are in the spool")
@@ -100,15 +100,16 @@ def _cell(
 
     # What both do only once (files read, connections to a database opened) is done before.
     warm = Load(load.size, 8, load.dialogue, is_kept=load.is_kept)
-    _round(house, postfix.port, warm, ())
-    _round(house, port, warm, ())
+    _round(house, postfix.port, warm, list)
+    _round(house, port, warm, list)
     return compared(
         "G1", name, _UNIT, scale=scale, peer=peer, ours=ours, peer_name=_PEER, goal=goal
     )
 
 
-def _round(house: House, port: int, load: Load, pids: "list[int] | tuple[()]") -> Figure:
-    before = processes.cpu_seconds(pids)
+def _round(house: House, port: int, load: Load, pids: Callable[[], list[int]]) -> Figure:
+    """``pids``: of the side that is measured, whose processes come and go."""
+    before = processes.cpu_seconds(pids())
     errand = {
         "port": port,
         "letters": load.letters,
@@ -124,7 +125,7 @@ def _round(house: House, port: int, load: Load, pids: "list[int] | tuple[()]") -
     }
     done = run_program("source", errand)
     seconds = done["ended"] - done["began"]
-    cpu = (processes.cpu_seconds(pids) - before) * 1000 / load.letters
+    cpu = (processes.cpu_seconds(pids()) - before) * 1000 / load.letters
     notes = {"CPU ms/letter": cpu, "latency ms": done["latency_ms"], "seconds": seconds}
     return Figure(done["letters"] / seconds, notes)
 

@@ -8,7 +8,6 @@ import os
 import platform
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -107,7 +106,3 @@ def _notes(cells: Sequence[Cell]) -> list[str]:
             said = ", ".join(f"{name} {value}" for name, value in cell.notes.items())
             lines.append(f"{cell.goal_name} {cell.name}: {said}")
     return lines
-
-
-def place_of(name: str) -> Path:
-    return FOLDER / name
