@@ -74,7 +74,7 @@ def claim_all(due: QuerySet[Delivery], *, token: str, until: datetime) -> None:
         )
         if changed:
             held = Delivery.objects.filter(state=S.IN_FLIGHT, lease_token=token)
-            _note_all(S.IN_FLIGHT, held)
+            _note_all(_EVENTS[S.IN_FLIGHT], held)
 
 
 def hand_back(
@@ -105,7 +105,7 @@ def hand_back(
             next_attempt_at=next_attempt_at,
             **(_columns(outcome) if outcome is not None else {}),
         )
-        _note_all(S.QUEUED, rows, outcome)
+        _note_all(_EVENTS[S.QUEUED], rows, outcome)
 
 
 def postpone(waiting: QuerySet[Delivery], outcome: Outcome, *, until: datetime) -> None:
@@ -213,20 +213,17 @@ def cancel(delivery: Delivery, *, actor: User) -> None:
     _move(delivery, S.CANCELLED, actor=actor, next_attempt_at=None)
 
 
-def hasten(delivery: Delivery, *, actor: User) -> None:
-    """What waits is due now, by ``actor``'s wish: no transition, the plan goes on from there."""
+def hasten_all(deliveries: Collection[Delivery], *, actor: User) -> set[int]:
+    """What waits is due now, by ``actor``'s wish: no transition. Gives the keys of these."""
     with transaction.atomic():
-        waiting = Delivery.objects.filter(pk=delivery.pk, state__in=(S.QUEUED, S.DEFERRED))
-        if waiting.update(next_attempt_at=timezone.now()) != 1:
-            raise WrongTransitionError(f"delivery {delivery.pk} does not wait")
-        record_event(
-            Event.DELIVERY_HASTENED,
-            actor=actor,
-            mailbox_id=delivery.mailbox_id,
-            message_id=delivery.message_id,
-            detail={"delivery": delivery.pk},
+        waiting = Delivery.objects.filter(
+            pk__in=[one.pk for one in deliveries], state__in=(S.QUEUED, S.DEFERRED)
         )
-        _count_change(delivery.mailbox_id)
+        ids = set(waiting.select_for_update().values_list("pk", flat=True))
+        rows = Delivery.objects.filter(pk__in=ids)
+        rows.update(next_attempt_at=timezone.now())
+        _note_all(Event.DELIVERY_HASTENED, rows, actor=actor)
+    return ids
 
 
 def note_delivered(delivery: Delivery, outcome: Outcome | None = None) -> None:
@@ -339,12 +336,19 @@ def _move(
         setattr(delivery, name, value)
 
 
-def _note_all(to: DeliveryState, rows: QuerySet[Delivery], outcome: Outcome | None = None) -> None:
-    """The events and the change counters of many rows that moved together."""
+def _note_all(
+    event: Event,
+    rows: QuerySet[Delivery],
+    outcome: Outcome | None = None,
+    *,
+    actor: User | None = None,
+) -> None:
+    """The events and the change counters of many rows that changed together."""
     moved = list(rows.order_by("pk").values_list("pk", "message_id", "mailbox_id"))
     record_events(
         Entry(
-            _EVENTS[to],
+            event,
+            actor=actor,
             mailbox_id=mailbox_id,
             message_id=message_id,
             detail={"delivery": pk, **_trace(outcome)},

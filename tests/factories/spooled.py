@@ -3,6 +3,7 @@
 from django.utils import timezone
 
 from tests.factories.letters import PETIT, make_letter
+from webmail.inbound import pipeline
 from webmail.inbound.spool import Origin, SpoolRecipient, commit_to_spool, prepare_content
 from webmail.mailbox.filing import folder_of
 from webmail.mime.addresses import domain_of
@@ -33,6 +34,11 @@ def spool(*mailboxes, raw=None, envelope_from=PETIT, peer_dn=PEER_DN, delivery=N
     )
     recipients = [SpoolRecipient(mailbox, delivery, **recipient) for mailbox in mailboxes]
     return commit_to_spool(prepare_content(raw), origin, recipients)
+
+
+def process(inbound_id):
+    """The worker's turn, for one message alone."""
+    pipeline._process(pipeline._claim([inbound_id]))
 
 
 def make_due(inbound):

@@ -54,13 +54,6 @@ class LeaseLostError(Exception):
     """The claim went to another worker meanwhile; nothing of ours was written."""
 
 
-def process(inbound_id: int) -> None:
-    """One attempt at one message. Does nothing when the row is not due, is another worker's, or is
-    done.
-    """
-    _process(_claim([inbound_id]))
-
-
 def process_due(*, seconds: float = math.inf) -> bool:
     """Attempts at all that is due, many messages at a time, until nothing is or ``seconds`` are
     over; whether something is left.

@@ -51,17 +51,7 @@ def find_thread(mailbox: Mailbox, message_ids: Iterable[str]) -> Thread:
 
     Only references make a conversation, never a subject, and never those of another box.
     """
-    known = [message_id for message_id in message_ids if message_id]
-    if known:
-        related = (
-            Message.objects.filter(mailbox=mailbox, rfc_message_id__in=known, thread__isnull=False)
-            .select_related("thread")
-            .order_by("-at", "-pk")
-            .first()
-        )
-        if related is not None and related.thread is not None:
-            return related.thread
-    return Thread.objects.create(mailbox=mailbox)
+    return find_threads([Cited(mailbox, "", tuple(message_ids))])[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 
-from webmail.mailbox.queries import PAGE, Key
+from webmail.mailbox.queries import PAGE, Key, keyed_page
 from webmail.models import Delivery, DeliveryState, LetterRun, Mailbox, PeerState
 
 WAITING: Final = (DeliveryState.QUEUED, DeliveryState.IN_FLIGHT, DeliveryState.DEFERRED)
@@ -137,27 +137,11 @@ def list_run(run: LetterRun, states: Sequence[str], before: Key | None = None) -
     return _page(rows.filter(state__in=states) if states else rows, before)
 
 
-def first_wait(run: LetterRun) -> datetime | None:
-    """When the next attempt of all that waits is due."""
-    moment: datetime | None = (
-        _of(run).filter(state__in=WAITING).aggregate(at=Min("next_attempt_at"))["at"]
-    )
-    return moment
-
-
 def _of(run: LetterRun) -> QuerySet[Delivery]:
     return Delivery.objects.filter(message__run=run)
 
 
 def _page(deliveries: QuerySet[Delivery], before: Key | None) -> DeliveryPage:
-    if before is not None:
-        deliveries = deliveries.filter(
-            Q(created_at__lt=before.at) | Q(created_at=before.at, pk__lt=before.pk)
-        )
-    rows = list(
-        deliveries.select_related("recipient", "message__mailbox").order_by("-created_at", "-pk")[
-            : PAGE + 1
-        ]
-    )
-    following = Key(rows[PAGE - 1].created_at, rows[PAGE - 1].pk) if len(rows) > PAGE else None
-    return DeliveryPage(tuple(rows[:PAGE]), following)
+    related = deliveries.select_related("recipient", "message__mailbox")
+    rows, following = keyed_page(related, "created_at", before)
+    return DeliveryPage(tuple(rows), following)

@@ -7,8 +7,9 @@ No permission is asked here: the mailbox came through ``access``. Nothing is dec
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Model, OuterRef, Q, QuerySet
 
 from webmail.models import (
     Delivery,
@@ -22,6 +23,7 @@ from webmail.models import (
 )
 
 PAGE = 50
+Row = TypeVar("Row", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,21 @@ def list_folder(mailbox: Mailbox, role: FolderRole, before: Key | None = None) -
 
 
 def _page(messages: QuerySet[Message], before: Key | None) -> Page:
+    rows, following = keyed_page(messages, "at", before)
+    return Page(tuple(rows), following)
+
+
+def keyed_page(
+    rows: QuerySet[Row], moment: str, before: Key | None
+) -> tuple[list[Row], Key | None]:
+    """A page of ``rows``, newest first by the column ``moment``, and where the next one begins."""
     if before is not None:
-        messages = messages.filter(Q(at__lt=before.at) | Q(at=before.at, pk__lt=before.pk))
-    rows = list(messages.order_by("-at", "-pk")[: PAGE + 1])
-    following = Key(rows[PAGE - 1].at, rows[PAGE - 1].pk) if len(rows) > PAGE else None
-    return Page(tuple(rows[:PAGE]), following)
+        older = Q(**{f"{moment}__lt": before.at})
+        rows = rows.filter(older | Q(**{moment: before.at, "pk__lt": before.pk}))
+    found = list(rows.order_by(f"-{moment}", "-pk")[: PAGE + 1])
+    last = found[PAGE - 1] if len(found) > PAGE else None
+    following = Key(getattr(last, moment), last.pk) if last is not None else None
+    return found[:PAGE], following
 
 
 def thread_facts(messages: Sequence[Message]) -> dict[int, ThreadFacts]:

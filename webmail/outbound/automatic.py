@@ -40,7 +40,7 @@ from webmail.models import (
     Message,
     SpoolState,
 )
-from webmail.outbound.bounce import fail_and_tell, headers_of, machine_of
+from webmail.outbound.bounce import fail_and_tell, headers_of, machine_of, moment_text
 from webmail.outbound.submit import AutomaticLetter, SubmitError, submit_automatic
 from webmail.store.sealed import open_text, seal_text
 from webmail.tracking import Outcome, WrongTransitionError
@@ -233,7 +233,7 @@ def _words(wish: AutomaticMessage) -> tuple[str, str]:
     """Subject and text. The sender may be a person: who must act is said here too."""
     facts = {
         "address": wish.recipient.mailbox.address,
-        "date": timezone.localtime(wish.recipient.inbound.received_at).strftime("%d/%m/%Y %H:%M"),
+        "date": moment_text(wish.recipient.inbound.received_at),
     }
     if wish.kind == AutomaticKind.DELIVERED:
         subject = _("Delivered to the mailbox")

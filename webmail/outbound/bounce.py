@@ -81,7 +81,7 @@ def tell_of_delay(deliveries: Sequence[Delivery]) -> None:
     Raises ``WrongTransitionError`` when one of them waits no more or somebody else tells of it.
     """
     message = deliveries[0].message
-    fates = [Fate(one, _outcome_so_far(one)) for one in deliveries]
+    fates = [Fate(one, outcome_so_far(one)) for one in deliveries]
     limit = min(one.created_at for one in deliveries)
     limit += timedelta(hours=settings.RETRY_EXPIRY_HOURS)
     with translation.override(settings.LANGUAGE_CODE):
@@ -92,7 +92,7 @@ def tell_of_delay(deliveries: Sequence[Delivery]) -> None:
             "you are told so here.\n\n"
             "If it is urgent, call your correspondent or reach them another way. Do not send the "
             "letter a second time meanwhile: both might arrive."
-        ) % {"limit": _moment(limit)}
+        ) % {"limit": moment_text(limit)}
         text = "\n\n".join([heading, *(_block(one, is_final=False) for one in fates), outlook])
     statuses = [_status(one, "delayed") for one in fates]
     notice = _notice(message, statuses, subject=subject, text=text)
@@ -137,7 +137,8 @@ def _act_and_tell(message: Message, notice: bytes, deed: Callable[[], None]) -> 
         raise
 
 
-def _outcome_so_far(delivery: Delivery) -> Outcome:
+def outcome_so_far(delivery: Delivery) -> Outcome:
+    """What its row says of it."""
     return Outcome(
         reason=delivery.reason,
         smtp_code=delivery.smtp_code,
@@ -151,10 +152,10 @@ def _subject(message: Message) -> str:
 
 
 def _date(message: Message) -> str:
-    return _moment(message.at)
+    return moment_text(message.at)
 
 
-def _moment(at: datetime) -> str:
+def moment_text(at: datetime) -> str:
     return timezone.localtime(at).strftime("%d/%m/%Y %H:%M")
 
 

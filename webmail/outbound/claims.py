@@ -127,13 +127,20 @@ def note_answering(domain: str, *, is_answering: bool) -> None:
 
 def waiting_for(domain: str) -> QuerySet[Delivery]:
     """What waits for a peer, due or not."""
-    return Delivery.objects.filter(
-        Q(state=DeliveryState.QUEUED) | Q(state=DeliveryState.DEFERRED), domain=domain
-    )
+    return _waiting().filter(domain=domain)
 
 
 def due_for(domain: str) -> QuerySet[Delivery]:
-    return waiting_for(domain).filter(next_attempt_at__lte=timezone.now())
+    return due().filter(domain=domain)
+
+
+def due() -> QuerySet[Delivery]:
+    """What is to be tried now, for whichever peer."""
+    return _waiting().filter(next_attempt_at__lte=timezone.now())
+
+
+def _waiting() -> QuerySet[Delivery]:
+    return Delivery.objects.filter(Q(state=DeliveryState.QUEUED) | Q(state=DeliveryState.DEFERRED))
 
 
 def claimed_with(token: str) -> QuerySet[Delivery]:
@@ -147,14 +154,14 @@ def claim_letters(domain: str, limit: int) -> list[Claim]:
     """Up to ``limit`` due letters, longest due first, each with all its due recipients at the
     peer; under one lease.
     """
-    due = due_for(domain)
-    first = due.order_by("next_attempt_at", "pk").values_list("message_id", flat=True)[:limit]
+    ready = due_for(domain)
+    first = ready.order_by("next_attempt_at", "pk").values_list("message_id", flat=True)[:limit]
     letters = list(dict.fromkeys(first))
     if not letters:
         return []
     token = secrets.token_hex(16)
     until = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
-    tracking.claim_all(due.filter(message_id__in=letters), token=token, until=until)
+    tracking.claim_all(ready.filter(message_id__in=letters), token=token, until=until)
     rows: dict[int, list[Delivery]] = {letter: [] for letter in letters}
     for delivery in (
         claimed_with(token)

@@ -6,6 +6,7 @@ It knows rows and times, no peer.
 import contextlib
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -17,11 +18,11 @@ from django.utils import timezone
 from webmail import tracking
 from webmail.leases import can_judge_leases, shorten_leases
 from webmail.models import Delivery, DeliveryState, MessageState
-from webmail.outbound.bounce import Fate, fail_all_and_tell, tell_of_delay
+from webmail.outbound.bounce import Fate, fail_all_and_tell, outcome_so_far, tell_of_delay
 from webmail.outbound.plan import longest_wait, wait_after
 from webmail.outbound.reasons import EXPIRED
 from webmail.outbound.troubles import heed_latest
-from webmail.tracking import Outcome, WrongTransitionError
+from webmail.tracking import WrongTransitionError
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ def expire_old() -> None:
         created_at__lt=limit,
     )
     for deliveries in _by_letter(old):
-        fates = [Fate(one, _expired(one)) for one in deliveries]
+        fates = [Fate(one, replace(outcome_so_far(one), reason=EXPIRED)) for one in deliveries]
         # All of a letter's or none: where one was taken up meanwhile, the next sweep sees to the
         # others.
         with contextlib.suppress(WrongTransitionError):
@@ -99,15 +100,6 @@ def _by_letter(rows: QuerySet[Delivery]) -> list[list[Delivery]]:
     for delivery in related.order_by("created_at", "message_id", "pk")[:_MOST_A_SWEEP]:
         letters.setdefault(delivery.message_id, []).append(delivery)
     return list(letters.values())
-
-
-def _expired(delivery: Delivery) -> Outcome:
-    return Outcome(
-        reason=EXPIRED,
-        smtp_code=delivery.smtp_code,
-        enhanced_code=delivery.enhanced_code,
-        diagnostic=delivery.diagnostic,
-    )
 
 
 def _expire_all(fates: Sequence[Fate], now: datetime) -> None:

@@ -25,7 +25,7 @@ from webmail.outbound.posting import size_problems
 from webmail.outbound.submit import OwnLetter, submit_letters
 from webmail.store.sealed import open_text, seal_text
 
-_PORTION: Final = 25
+PORTION: Final = 25  # Letters of one transaction.
 _FIELDS: Final = frozenset({"key", "to", "cc", "subject", "text", "files"})
 _TYPES: Final = {
     ".pdf": "application/pdf",
@@ -153,8 +153,8 @@ def send_entries(run: LetterRun, actor: User, entries: Sequence[Entry]) -> Itera
     A portion is sent whole or not at all. Raises ``SubmitError`` and ``OSError``; what was sent
     before stays sent, and the same call goes on from there.
     """
-    for first in range(0, len(entries), _PORTION):
-        portion = entries[first : first + _PORTION]
+    for first in range(0, len(entries), PORTION):
+        portion = entries[first : first + PORTION]
         keys = {_key(run, entry): entry for entry in portion}
         sent = Message.objects.filter(mailbox=run.mailbox, compose_key__in=keys)
         known = set(sent.values_list("compose_key", flat=True))

@@ -200,6 +200,7 @@ def _write_letters(
 ) -> list[Message]:
     """Every row of every letter, a statement for each table."""
     folder = folder_of(mailbox, FolderRole.SENT)
+    sender = seal_person(mailbox, sender_of(mailbox))
     threads = Thread.objects.bulk_create(Thread(mailbox=mailbox) for _ in ready)
     messages = Message.objects.bulk_create(
         Message(
@@ -220,7 +221,7 @@ def _write_letters(
             source=keep_blob(one.blobs[0]),
             reading=keep_blob(one.blobs[1]),
             reading_version=RULES_VERSION,
-            sealed_from=seal_person(mailbox, sender_of(mailbox)),
+            sealed_from=sender,
             sealed_subject=seal_text(mailbox, "subject", one.letter.text.subject),
             sealed_snippet=seal_text(mailbox, "snippet", snippet(one.letter.text.body)),
         )

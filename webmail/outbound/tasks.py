@@ -7,12 +7,9 @@ It knows domains and due times; how a letter is handed over is ``delivery``'s bu
 import logging
 
 from celery import shared_task
-from django.db.models import Q
-from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from webmail.models import Delivery, DeliveryState
-from webmail.outbound.claims import has_slot
+from webmail.outbound.claims import due, has_slot
 from webmail.outbound.delivery import deliver_due
 from webmail.outbound.lines import close_idle_lines
 from webmail.outbound.overdue import (
@@ -53,11 +50,7 @@ def sweep_outbox() -> None:
     release_dead_leases()
     forget_old_troubles()
     troubled = troubled_domains()
-    due = Delivery.objects.filter(
-        Q(state=DeliveryState.QUEUED) | Q(state=DeliveryState.DEFERRED),
-        next_attempt_at__lte=timezone.now(),
-    )
-    for domain in due.order_by("domain").values_list("domain", flat=True).distinct():
+    for domain in due().order_by("domain").values_list("domain", flat=True).distinct():
         # Where somebody is at it already, a bell would only fill the queue of bells.
         if has_slot(domain, troubled):
             ring_domain(domain)

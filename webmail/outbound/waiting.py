@@ -6,7 +6,6 @@ no permission: the rows came through ``access``.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from accounts.models import User
 from webmail import tracking
@@ -27,8 +26,8 @@ class Done:
 def retry_now(deliveries: Iterable[Delivery], *, actor: User) -> Done:
     """Due at once, and the peer is asked although it failed lately."""
     rows = list(deliveries)
-    hastened = [row for row in rows if _is_in_time(tracking.hasten, row, actor)]
-    for domain in sorted({row.domain for row in hastened}):
+    hastened = tracking.hasten_all(rows, actor=actor)
+    for domain in sorted({row.domain for row in rows if row.pk in hastened}):
         forget_trouble(domain)
         ring_domain(domain)
     return Done(len(hastened), len(rows) - len(hastened))
@@ -36,18 +35,11 @@ def retry_now(deliveries: Iterable[Delivery], *, actor: User) -> Done:
 
 def cancel(deliveries: Iterable[Delivery], *, actor: User) -> Done:
     """Not sent after all. What is being handed over at this moment is not stopped."""
-    rows = list(deliveries)
-    done = sum(_is_in_time(tracking.cancel, row, actor) for row in rows)
-    return Done(done, len(rows) - done)
-
-
-class _Verb(Protocol):
-    def __call__(self, delivery: Delivery, *, actor: User) -> None: ...
-
-
-def _is_in_time(verb: _Verb, delivery: Delivery, actor: User) -> bool:
-    try:
-        verb(delivery, actor=actor)
-    except WrongTransitionError:
-        return False
-    return True
+    done = missed = 0
+    for delivery in deliveries:
+        try:
+            tracking.cancel(delivery, actor=actor)
+            done += 1
+        except WrongTransitionError:
+            missed += 1
+    return Done(done, missed)

@@ -2,8 +2,6 @@
 an open page asks for.
 """
 
-from datetime import UTC, datetime
-
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,6 +13,7 @@ from accounts.models import User
 from webmail.mailbox.access import access_mailbox, mailboxes_of
 from webmail.mailbox.kinds import FolderRole, Mailbox
 from webmail.mailbox.queries import Key, count_new, list_folder
+from webmail.web.paging import key_of, moment_of, older_url, text_of
 from webmail.web.rows import make_rows
 from webmail.web.shell import folder_url, for_staff, make_shell
 
@@ -68,7 +67,7 @@ def folder_live(request: HttpRequest, user: User, mailbox_id: int, role: str) ->
         response = HttpResponse(status=204)
     else:
         response = render(request, "webmail/_rows.html", _list(mailbox, kind, None))
-        since = _moment(request.GET.get("depuis", ""))
+        since = moment_of(request.GET.get("depuis", ""))
         new = count_new(mailbox, kind, since) if since and kind == FolderRole.INBOX else 0
         response["X-New-Count"] = str(new)
     response["X-Unread"] = str(mailbox.unread)
@@ -92,12 +91,11 @@ def _list(
     page = list_folder(mailbox, role, before)
     url = folder_url(mailbox, role)
     count = len(page.messages)
-    older = f"{url}?avant={page.next.at.isoformat()}&id={page.next.pk}" if page.next else ""
     return {
         "rows": make_rows(page.messages, open_thread=open_thread),
         "count": _count(role, count, is_more=page.next is not None or before is not None),
         "live_url": "" if before else _live_url(mailbox, role),
-        "older_url": older.replace("+", "%2B"),
+        "older_url": older_url(url, page.next),
         "newer_url": url if before else "",
         "empty": _empty(role),
         "kind": role.value,
@@ -106,8 +104,7 @@ def _list(
 
 def _live_url(mailbox: Mailbox, role: FolderRole) -> str:
     address = reverse("folder_live", args=[mailbox.pk, role.value])
-    now = timezone.now().isoformat().replace("+", "%2B")
-    return f"{address}?modseq={mailbox.modseq}&depuis={now}"
+    return f"{address}?modseq={mailbox.modseq}&depuis={text_of(timezone.now())}"
 
 
 def _count(role: FolderRole, count: int, *, is_more: bool) -> str:
@@ -132,18 +129,3 @@ def _role(text: str) -> FolderRole:
         return FolderRole(text)
     except ValueError:
         raise Http404 from None
-
-
-def key_of(request: HttpRequest) -> Key | None:
-    """The page's key from the address; an address nobody made leads to the first page."""
-    at, pk = _moment(request.GET.get("avant", "")), request.GET.get("id", "")
-    return Key(at, int(pk)) if at and pk.isdecimal() and len(pk) < 20 else None  # noqa: PLR2004
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-        # A time at the edge of the calendar may have no counterpart in UTC.
-        return moment.astimezone(UTC) if timezone.is_aware(moment) else None
-    except (ValueError, OverflowError):
-        return None

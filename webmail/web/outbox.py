@@ -15,7 +15,7 @@ from webmail.mailbox.kinds import Mailbox, Right
 from webmail.mailbox.outbox import list_outbox, waiting_of
 from webmail.mailbox.queries import Key
 from webmail.outbound.waiting import Done, cancel, retry_now
-from webmail.web.folders import key_of
+from webmail.web.paging import key_of, older_url
 from webmail.web.shell import for_staff, make_shell, outbox_url
 from webmail.web.waiting import show_waiting
 
@@ -88,7 +88,6 @@ def _list(user: User, mailbox: Mailbox, before: Key | None) -> dict[str, object]
     page = list_outbox(mailbox, before)
     url = outbox_url(mailbox.pk)
     live = f"{reverse('outbox_live', args=[mailbox.pk])}?modseq={mailbox.modseq}"
-    older = f"{url}?avant={page.next.at.isoformat()}&id={page.next.pk}" if page.next else ""
     may_send = has_right(user, mailbox.pk, Right.SEND)
     rows = show_waiting(page.deliveries)
     return {
@@ -98,7 +97,7 @@ def _list(user: User, mailbox: Mailbox, before: Key | None) -> dict[str, object]
         "runs_url": reverse("runs", args=[mailbox.pk]),
         "can_retry_all": may_send and sum(row.may_act for row in rows) > 1,
         "live_url": "" if before else live,
-        "older_url": older.replace("+", "%2B"),
+        "older_url": older_url(url, page.next),
         "newer_url": url if before else "",
         "count": ngettext("%(n)s sending", "%(n)s sendings", len(rows)) % {"n": len(rows)}
         if not page.next and not before

@@ -61,10 +61,15 @@ def make_rows(messages: Sequence[Message], *, open_thread: int = 0) -> tuple[Row
 def _url(message: Message) -> str:
     if message.state == MessageState.DRAFT:
         return f"{reverse('compose')}?brouillon={message.pk}"
-    address = reverse("thread", args=[message.thread_id])
     if message.state == MessageState.SENT:
-        return f"{address}?dossier=sent&lettre={message.pk}#message-{message.pk}"
-    return address
+        return sent_url(message)
+    return reverse("thread", args=[message.thread_id])
+
+
+def sent_url(message: Message) -> str:
+    """A letter of ours in its conversation, opened where it stands."""
+    address = reverse("thread", args=[message.thread_id])
+    return f"{address}?dossier=sent&lettre={message.pk}#message-{message.pk}"
 
 
 def _who(message: Message, deliveries: Sequence[Delivery]) -> str:

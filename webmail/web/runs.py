@@ -22,7 +22,7 @@ from webmail.mailbox.outbox import (
 )
 from webmail.outbound.reasons import sentence_of
 from webmail.outbound.runs import label_of
-from webmail.web.folders import key_of
+from webmail.web.paging import key_of, older_url
 from webmail.web.shell import for_staff, make_shell, outbox_url
 from webmail.web.times import long_time, sentence_time
 from webmail.web.waiting import show_waiting
@@ -131,7 +131,6 @@ def _shown(request: HttpRequest, letters: LetterRun) -> dict[str, object]:
     page = list_run(letters, _FILTERS[chosen], before)
     url = reverse("run", args=[letters.pk])
     here = f"{url}?etat={chosen}"
-    older = f"{here}&avant={page.next.at.isoformat()}&id={page.next.pk}" if page.next else ""
     live = reverse("run_live", args=[letters.pk])
     return {
         "summary": _summary(letters, count),
@@ -139,7 +138,7 @@ def _shown(request: HttpRequest, letters: LetterRun) -> dict[str, object]:
         "peers": [_peer(one) for one in count_peers(letters)],
         "rows": show_waiting(page.deliveries),
         "live_url": "" if before else f"{live}?etat={chosen}&modseq={letters.mailbox.modseq}",
-        "older_url": older.replace("+", "%2B"),
+        "older_url": older_url(here, page.next),
         "newer_url": here if before else "",
     }
 

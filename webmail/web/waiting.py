@@ -5,12 +5,11 @@ changes nothing.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from webmail.mailbox.kinds import Delivery, DeliveryState
 from webmail.mailbox.reading import person_of
-from webmail.web.rows import shown_subject
+from webmail.web.rows import sent_url, shown_subject
 from webmail.web.shown import Truth
 from webmail.web.times import sentence_time, short_time
 from webmail.web.truth import cure, truth_of
@@ -42,13 +41,12 @@ def show_waiting(deliveries: Sequence[Delivery]) -> tuple[WaitingRow, ...]:
 def _row(delivery: Delivery) -> WaitingRow:
     message = delivery.message
     person = person_of(delivery.recipient, message.mailbox)
-    address = reverse("thread", args=[message.thread_id])
     return WaitingRow(
         number=str(delivery.pk),
         letter=str(message.pk),
         who=person.name or person.address,
         subject=shown_subject(message),
-        url=f"{address}?dossier=sent&lettre={message.pk}#message-{message.pk}",
+        url=sent_url(message),
         when=short_time(delivery.created_at),
         when_iso=delivery.created_at.isoformat(),
         truth=truth_of(delivery),

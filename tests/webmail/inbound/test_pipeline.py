@@ -10,10 +10,10 @@ from django.utils import timezone
 from accounts.audit.models import AuditEvent
 from tests.factories.letters import MARTIN, make_letter
 from tests.factories.people import make_mailbox
-from tests.factories.spooled import make_delivery, make_due, spool
+from tests.factories.spooled import make_delivery, make_due, process, spool
 from webmail.inbound import deposit, pipeline
 from webmail.inbound.files import read_spooled
-from webmail.inbound.pipeline import process, process_due
+from webmail.inbound.pipeline import process_due
 from webmail.mime.parse import parse_message
 from webmail.models import Blob, DeliveryState, InboundMessage, Message, SpoolState
 

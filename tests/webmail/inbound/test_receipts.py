@@ -7,11 +7,11 @@ from directory.trust.whitelist import refresh_whitelist
 from mssante.demo.operators import HOSPITAL, PRACTICE
 from tests.factories.letters import MARTIN, PETIT, make_letter
 from tests.factories.people import make_mailbox
-from tests.factories.spooled import make_delivery, make_due, spool
+from tests.factories.spooled import make_delivery, make_due, process, spool
 from tests.webmail.inbound.test_reports import dsn, mdn
 from webmail.inbound import pipeline
 from webmail.inbound.esmtp import ReportAsked
-from webmail.inbound.pipeline import process, process_due
+from webmail.inbound.pipeline import process_due
 from webmail.models import AutomaticMessage, InboundRecipient, Message
 from webmail.store.sealed import open_text
 

@@ -10,8 +10,8 @@ from directory.trust.whitelist import refresh_whitelist
 from mssante.demo.operators import HOSPITAL, PRACTICE
 from tests.factories.letters import MARTIN, PETIT
 from tests.factories.people import make_mailbox
-from tests.factories.spooled import make_delivery, spool
-from webmail.inbound.pipeline import process, process_due
+from tests.factories.spooled import make_delivery, process, spool
+from webmail.inbound.pipeline import process_due
 from webmail.models import DeliveryState, Message, MessageState, SpoolState
 from webmail.store.sealed import envelope_id
 

@@ -12,12 +12,11 @@ from directory.trust.whitelist import refresh_whitelist
 from tests.factories.letters import PETIT, make_letter, receive
 from tests.factories.outbox import claim, make_delivery
 from tests.factories.people import make_mailbox
-from tests.factories.spooled import spool
+from tests.factories.spooled import process, spool
 from tests.factories.visitors import PRACTICE_DOMAIN, browser_of
 from tests.webmail.inbound.test_reports import dsn
 from webmail import tracking
 from webmail.inbound.esmtp import ReportAsked
-from webmail.inbound.pipeline import process
 from webmail.mailbox.outbox import count_waiting, list_outbox, waiting_of
 from webmail.mailbox.reading import source_of
 from webmail.mime.reports import parse_report

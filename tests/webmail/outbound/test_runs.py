@@ -88,7 +88,7 @@ def test_same_list_again_sends_what_is_missing_and_nothing_twice(martin_box, wri
 
 
 def test_run_that_was_killed_goes_on(martin_box, dr_martin, write, monkeypatch):
-    monkeypatch.setattr(runs, "_PORTION", 2)
+    monkeypatch.setattr(runs, "PORTION", 2)
     entries, faults = read_list(write(*[line(n) for n in range(7)]))
     assert faults == []
     run = begin_run(martin_box, dr_martin, "essai", expected=7)

@@ -15,6 +15,7 @@ from webmail.mime.addresses import normalise_address
 from webmail.models import Mailbox
 from webmail.outbound.posting import SubmitError
 from webmail.outbound.runs import (
+    PORTION,
     Entry,
     Fault,
     NoRightError,
@@ -84,7 +85,7 @@ class Command(BaseCommand):
         sent = done = 0
         for count in send_entries(run, actor, entries):
             sent += count
-            done = min(done + 25, len(entries))
+            done = min(done + PORTION, len(entries))
             if done % 1000 == 0:
                 self.stderr.write(f"{done} of {len(entries)}")
         return sent
