@@ -61,11 +61,11 @@ def shorten_leases(rows: Claimed) -> None:
 
 
 class _Clock:
-    """What this process knows of the wall clock: how far it is ahead of the one nobody sets, and
-    until when (by the latter) leases say nothing.
+    """What this process knows of the wall clock, from its start: how far it is ahead of the one
+    nobody sets, and until when (by the latter) leases say nothing.
     """
 
-    ahead: float | None = None
+    ahead = time.time() - time.monotonic()
     doubted_until = 0.0
 
 
@@ -75,7 +75,7 @@ def can_judge_leases() -> bool:
     """
     steady = time.monotonic()
     before, _Clock.ahead = _Clock.ahead, time.time() - steady
-    if before is not None and _Clock.ahead - before > _MOST_DRIFT_SECONDS:
+    if _Clock.ahead - before > _MOST_DRIFT_SECONDS:
         _Clock.doubted_until = steady + settings.LEASE_SECONDS
         logger.warning("event=clock_put_forward")
     return steady >= _Clock.doubted_until

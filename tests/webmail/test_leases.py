@@ -85,7 +85,7 @@ def steady(monkeypatch, settings):
     monkeypatch.setattr(
         leases, "time", SimpleNamespace(time=lambda: clock.wall, monotonic=lambda: clock.steady)
     )
-    monkeypatch.setattr(leases._Clock, "ahead", None)
+    monkeypatch.setattr(leases._Clock, "ahead", clock.wall - clock.steady)
     monkeypatch.setattr(leases._Clock, "doubted_until", 0.0)
     return clock
 
@@ -103,6 +103,11 @@ def test_leases_say_nothing_for_a_while_after_the_clock_was_put_forward(steady, 
     assert not pass_time(steady, 5, jump=jump)
     assert not pass_time(steady, 29)
     assert pass_time(steady, 2)
+
+
+def test_clock_put_forward_before_the_first_look_is_noticed(steady):
+    assert not pass_time(steady, 1, jump=24 * 3600)
+    assert pass_time(steady, 31)
 
 
 def test_leases_are_judged_as_ever_after_the_clock_was_put_back(steady):

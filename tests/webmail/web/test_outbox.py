@@ -133,6 +133,13 @@ def test_delivery_of_another_box_is_out_of_reach(martin, martin_box, dr_loup, dr
     assert set(Delivery.objects.values_list("state", flat=True)) == {"queued"}
 
 
+def test_letter_a_machine_wrote_is_out_of_reach(martin, martin_box):
+    row = make_delivery(martin_box)
+    Delivery.objects.filter(pk=row.pk).update(mailbox=None)
+    assert act(martin, martin_box, act="cancel", delivery=row.pk).status_code == 404
+    assert Delivery.objects.get().state == "queued"
+
+
 def test_reader_sees_and_may_do_nothing(dr_petit, martin_box):
     row = make_delivery(martin_box)
     browser = browser_of(dr_petit)
