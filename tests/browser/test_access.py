@@ -30,8 +30,36 @@ def test_pages_pass_axe_and_fit(demo, open_page, scheme, width):
     log_in(page, hospital, "doctor")
     first = page.locator("[data-row]").first.get_attribute("href")
     sent = page.locator("a[href$='/sent/']").first.get_attribute("href")
+    outbox = page.locator("a[href$='/envoi/']").first.get_attribute("href")
     base = hospital["url"].rstrip("/")
-    for address in (hospital["inbox_url"], base + first, base + sent, hospital["compose_url"]):
+    pages = [first, sent, outbox, outbox.replace("/envoi/", "/series/")]
+    for address in (hospital["inbox_url"], hospital["compose_url"], *(base + one for one in pages)):
         page.goto(address)
         assert (address, violations(page)) == (address, [])
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), address
+
+
+@pytest.mark.parametrize("width", [1440, 360])
+def test_outbox_tells_of_a_silent_operator_and_takes_a_letter_back(demo, open_page, width):
+    hospital, _ = demo["operators"]
+    page = open_page(viewport={"width": width, "height": 800}, bypass_csp=True)
+    log_in(page, hospital, "doctor")
+    page.goto(hospital["compose_url"])
+    page.fill("[name=to]", "accueil.tres.long.pour.un.telephone@labo-bioval.mssante.example")
+    page.fill("[name=subject]", f"Résultat {width}")
+    page.fill("[name=body]", "Bonjour.")
+    page.click("button[value=send]")
+    page.wait_for_url("**/conversations/**")
+    outbox = page.locator("a[href$='/envoi/']").first.get_attribute("href")
+    page.goto(hospital["url"].rstrip("/") + outbox)
+    row = page.locator(".wait", has_text=f"Résultat {width}")
+    row.wait_for()
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    row.get_by_role("button", name="Essayer maintenant").click()
+    page.get_by_text("est tenté maintenant").wait_for()
+    row = page.locator(".wait", has_text=f"Résultat {width}")
+    row.locator(".truth", has_text="Injoignable").wait_for(timeout=30_000)
+    row.get_by_role("button", name="Ne pas envoyer").click()
+    page.get_by_text("a été annulé").wait_for()
+    assert page.locator(".wait", has_text=f"Résultat {width}").count() == 0
